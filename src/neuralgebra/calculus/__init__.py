@@ -1,0 +1,1 @@
+"""Derivatives with respect to the inputs: truncated Taylor polynomials (jets) pushed through the layers."""

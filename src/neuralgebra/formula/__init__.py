@@ -1,0 +1,1 @@
+"""Renderings of a network as a formula: one let-form, several notations."""

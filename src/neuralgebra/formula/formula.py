@@ -1,0 +1,142 @@
+"""The formula of a network, and of its derivatives."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import sympy
+
+from neuralgebra.arithmetic.symbols import Symbols
+from neuralgebra.calculus.derivatives import jets
+from neuralgebra.errors import InputError, ResourceError, shown
+from neuralgebra.formula.letform import LetForm, let_form, tree_sizes
+from neuralgebra.formula.printers import latex_lines, text_lines
+from neuralgebra.network.network import Network
+
+__all__ = ["Formula", "formula"]
+
+_LIMIT = 100_000
+
+
+class Formula:
+    """A rendering of a network and its derivatives up to an order.
+
+    Parameters
+    ----------
+    form : LetForm
+        Lines and results.
+    digits : int or None
+        Significant digits that the numbers were rounded to.
+    """
+
+    def __init__(self, form: LetForm, digits: int | None) -> None:
+        self.form = form
+        self.digits = digits
+        self.order = len(form.results) - 1
+
+    def __len__(self) -> int:
+        return len(self.form.lines)
+
+    def __str__(self) -> str:
+        return self.text()
+
+    def __repr__(self) -> str:
+        return f"<Formula of order {self.order}: {len(self)} lines; inlined {self.inlined_size():.3g} nodes>"
+
+    def _repr_latex_(self) -> str:
+        return self.latex()
+
+    def text(self) -> str:
+        """Return the let-form as text, one "name = expression" a line.
+
+        Numbers are the shortest decimals that read back to the same bits. Names that were replaced by safe
+        identifiers are listed first.
+        """
+        renamed = [f"# {new} stands for {shown(old)!r}" for old, new in self.form.safe.items()]
+        return "\n".join([*renamed, *text_lines(self.form)])
+
+    def latex(self) -> str:
+        r"""Return the let-form as a LaTeX ``aligned`` environment between ``$$``."""
+        body = " \\\\\n".join(latex_lines(self.form))
+        return "$$\\begin{aligned}\n" + body + "\n\\end{aligned}$$"
+
+    def inlined_size(self) -> int:
+        """Return how many nodes the inlined expressions of the highest order have in all; nothing is built."""
+        sizes = tree_sizes(self.form)
+        leaves = (leaf for entry in self.form.results[-1].flat for leaf in sympy.preorder_traversal(entry))
+        return sum(sizes.get(leaf, 1) for leaf in leaves)
+
+    def sympy(self, inline: bool = False, limit: int = _LIMIT) -> Any:
+        """Return SymPy objects.
+
+        Parameters
+        ----------
+        inline : bool
+            False: the let-form. True: the derivative of the highest order as expressions in the inputs alone.
+        limit : int
+            Refuse to inline beyond this many nodes.
+
+        Returns
+        -------
+        (lines, results) or sympy.ImmutableDenseNDimArray
+            Let-form: a list of (Symbol, Expr), and the results of order 0, 1, … in those symbols.
+            Inlined: an array of shape (m,), (m, n) or (m, n, n).
+
+        Raises
+        ------
+        ResourceError
+            When the inlined expressions would exceed the limit; the message carries their size.
+        """
+        if not inline:
+            lines = [(line.symbol, line.expression) for line in self.form.lines]
+            return lines, [sympy.ImmutableDenseNDimArray(r.tolist()) for r in self.form.results]
+        size = self.inlined_size()
+        if size > limit:
+            raise ResourceError(
+                f"the inlined formula would have {size:.3g} nodes; the limit is {limit:,}.\n"
+                "Use the let-form, sympy() or text(), or raise the limit: sympy(inline=True, limit=…)."
+            )
+        inputs = np.array(self.form.inputs, dtype=object)
+        results = jets(Symbols(self.digits), self.form.network, inputs, self.order)
+        return sympy.ImmutableDenseNDimArray(results[-1].tolist())
+
+
+def formula(network: Network, order: int = 0, *, digits: int | None = None) -> Formula:
+    """Return the formula of f and of its derivatives up to an order.
+
+    Parameters
+    ----------
+    network : Network
+        f.
+    order : int
+        0: value; 1: and Jacobian; 2: and Hessian; ….
+    digits : int, optional
+        Round the weights to this many significant digits; all are kept by default.
+
+    Returns
+    -------
+    Formula
+        With ``.text()``, ``.latex()``, ``.sympy()``.
+
+    Raises
+    ------
+    InputError
+        For an order or a number of digits that makes no sense.
+
+    Examples
+    --------
+    >>> import neuralgebra as na
+    >>> f = na.Network.from_layers([([[2.0]], [1.0]), ([[0.5]], None)], "tanh")
+    >>> print(f.formula(1).text())
+    z1_1 = 1.0 + 2.0*x1
+    a1_1 = tanh(z1_1)
+    ca1_1 = cosh(z1_1)**(-2)
+    y1 = 0.5*a1_1
+    dy1_dx1 = 1.0*ca1_1
+    """
+    if not isinstance(order, int) or isinstance(order, bool) or order < 0:
+        raise InputError(f"order {shown(order)} received; 0, 1, 2, … expected.")
+    if digits is not None and (not isinstance(digits, int) or not 1 <= digits <= 17):
+        raise InputError(f"digits={shown(digits)} received; 1 to 17, or None for all, expected.")
+    return Formula(let_form(network, order, digits), digits)

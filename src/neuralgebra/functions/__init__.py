@@ -1,0 +1,1 @@
+"""Scalar functions: activations as Pfaffian chains, and the numerics of their chain functions."""

@@ -1,0 +1,538 @@
+"""The table of activations: one row each. To add one, add a row.
+
+Columns are those of `Row`; the variables are
+
+==========  =======================================================================================
+z           the argument
+y           the function itself, where it is a chain function
+t, c        tanh(z) and sech(z)²
+s, n, d     sigmoid(z), sigmoid(-z) and their common slope ±d; u = tanh(z/2), so d' = -d·u
+e, E        an exponential; E is 0 where z > 0
+H, B        1 where z > 0; 1 inside a band
+S           a slope with one constant for each piece
+r           a reciprocal
+g, w        a density, and a constant
+==========  =======================================================================================
+
+The chosen values at kinks are those of PyTorch 2.13.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from fractions import Fraction
+from typing import Any
+
+from neuralgebra.functions import special
+from neuralgebra.functions.activation import Definition, Element, Kink, Row, register
+from neuralgebra.functions.polynomial import Polynomial, variables
+
+__all__: list[str] = []
+
+# Two constants of Klambauer et al., "Self-normalizing neural networks" (2017), to 30 digits.
+SELU_ALPHA = Fraction("1.67326324235437728481704299167")
+SELU_SCALE = Fraction("1.05070098735548049341933498529")
+SELU_LEFT = SELU_SCALE * SELU_ALPHA
+# The cubic term of the tanh form of gelu, Hendrycks and Gimpel (2016).
+GELU_CUBE = Fraction("0.044715")
+POWER_LISTED = 4  # so many derivatives of a power are chain functions of their own, exact at 0 and at infinity
+
+INF = math.inf
+ZERO = Polynomial({})
+z, y, t, c, s, n, d, u, e, E, H, B, S, r, g, w = variables("z y t c s n d u e E H B S r g w")
+phi, Phi, alpha, slope, low, high = variables("phi Phi alpha slope low high")
+
+
+def _root(k: Any) -> Any:
+    """Return 2·sqrt(2/π)."""
+    return 2 * math.sqrt(2 / math.pi) if k.floating else 2 * k.sqrt(2 / (k.number(1) * k.pi))
+
+
+def _of_gelu_inner(function: Callable[..., Any]) -> Definition:
+    """Return the function of w, where gelu_tanh(z) = z·sigmoid(w) and w = 2·sqrt(2/π)·(z + 0.044715 z³)."""
+    return lambda k, z, p: function(k, _root(k) * (z * (1 + k.number(GELU_CUBE) * z * z)), p)
+
+
+def _sigmoid(k: Any, z: Any, _: Any) -> Any:
+    return 1 / (1 + k.exp(-z))
+
+
+def _sigmoid_slope(k: Any, z: Any, _: Any) -> Any:
+    return k.exp(-z) / (1 + k.exp(-z)) ** 2
+
+
+def _tanh_half(k: Any, z: Any, _: Any) -> Any:
+    return k.tanh(z / 2)
+
+
+def _power_derivative(order: int) -> Element:
+    """Return the chain function that is the derivative of an order of z^p: p(p-1)…·z^(p-order)."""
+
+    def factor(k: Any, p: Any) -> Any:
+        return math.prod((p["p"] - i for i in range(order)), start=k.number(1))
+
+    def definition(k: Any, z: Any, p: Any) -> Any:
+        return factor(k, p) * k.power(z, p["p"] - order)
+
+    def stable(k: Any, z: Any, p: Any) -> Any:
+        return special.scaled_power(k, z, p["p"] - order, factor(k, p))
+
+    (itself, following) = variables(f"y{order} y{order + 1}")
+    return Element(f"y{order}", following if order < POWER_LISTED else itself * w * r, definition, stable, turning=())
+
+
+def _scaled_exp(k: Any, z: Any, factor: Any) -> Any:
+    """Return factor·exp(z)."""
+    return special.scaled_exp(k, z, factor) if k.floating else factor * k.exp(z)
+
+
+def _with_left(name: str, derivative: Polynomial, right: Callable[[Any, Any], Any], left: Definition) -> Element:
+    """Return the chain function that is right(z) where z > 0, else left(z); arrays never see left of a positive z."""
+
+    def exact(k: Any, z: Any, p: Any) -> Any:
+        return k.where_greater(z, 0, right(k, z), left(k, z, p))
+
+    def stable(k: Any, z: Any, p: Any) -> Any:
+        return k.where_greater(z, 0, right(k, z), left(k, k.minimum(z, 0), p))
+
+    return Element(name, derivative, exact, stable, turning=(0.0,))
+
+
+# Chains that several rows share -----------------------------------------------------------------------------------
+
+TANH = Element("t", c, lambda k, z, p: k.tanh(z), special.tanh, turning=())
+SECH2 = Element("c", -2 * t * c, lambda k, z, p: 1 / k.cosh(z) ** 2, special.sech2, turning=(0.0,))
+SIGMOID = Element("s", d, _sigmoid, special.sigmoid, turning=())
+LOGISTIC = (
+    Element("d", -d * u, _sigmoid_slope, special.sigmoid_slope, turning=(0.0,)),
+    Element("u", 2 * d, _tanh_half, special.tanh_half, turning=()),
+)
+SINE = Element("s", c, lambda k, z, p: k.sin(z))
+COSINE = Element("c", -s, lambda k, z, p: k.cos(z))
+RECIPROCAL = Element("r", -r * r, lambda k, z, p: 1 / z)
+STEP = Element("H", ZERO, lambda k, z, p: k.step(z), turning=())
+SIGN = Element("s", ZERO, lambda k, z, p: k.sign(z), turning=())
+LEAKY = (
+    Element("y", S, lambda k, z, p: k.where_greater(z, 0, z, p["slope"] * z)),
+    Element("S", ZERO, lambda k, z, p: k.where_greater(z, 0, 1, p["slope"])),
+)
+
+SMOOTH = (
+    Row(
+        "identity",
+        z,
+        inverse="identity",
+        names={"onnx": "Identity", "torch": "Identity", "sklearn": "identity"},
+    ),
+    Row(
+        "tanh",
+        t,
+        (TANH, SECH2),
+        range=(-1, 1),
+        inverse="atanh",
+        names={"onnx": "Tanh", "torch": "Tanh", "sklearn": "tanh"},
+    ),
+    Row(
+        "sigmoid",
+        s,
+        (SIGMOID, *LOGISTIC),
+        range=(0, 1),
+        inverse="logit",
+        names={"onnx": "Sigmoid", "torch": "Sigmoid", "sklearn": "logistic"},
+    ),
+    Row(
+        "softplus",
+        y,
+        (Element("y", s, lambda k, z, p: k.log1p(k.exp(z)), special.softplus, turning=()), SIGMOID, *LOGISTIC),
+        range=(0, INF),
+        names={"onnx": "Softplus", "torch": "Softplus"},
+    ),
+    Row(
+        "logsigmoid",
+        y,
+        (
+            Element("y", n, lambda k, z, p: -k.log1p(k.exp(-z)), special.logsigmoid, turning=()),
+            Element("n", -d, lambda k, z, p: _sigmoid(k, -z, p), special.sigmoid_of_minus, turning=()),
+            *LOGISTIC,
+        ),
+        range=(-INF, 0),
+        names={"torch": "LogSigmoid"},
+    ),
+    Row(
+        "gelu",
+        z * Phi,
+        (
+            Element("Phi", phi, lambda k, z, p: k.ndtr(z), special.ndtr, turning=()),
+            Element(
+                "phi",
+                -z * phi,
+                lambda k, z, p: k.exp(-z * z / 2) / k.sqrt(k.number(2) * k.pi),
+                special.normal_density,
+                turning=(0.0,),
+            ),
+        ),
+        range=(-0.16997120747990369, INF),
+        turning=(-0.7517915246935645,),
+        names={"onnx": "Gelu", "torch": "GELU"},
+    ),
+    Row(
+        "gelu_tanh",
+        z * s,
+        (
+            Element(
+                "s",
+                d * (_w := g + 3 * GELU_CUBE * g * z**2),
+                _of_gelu_inner(_sigmoid),
+                _of_gelu_inner(special.sigmoid),
+                turning=(),
+            ),
+            Element(
+                "d", -d * u * _w, _of_gelu_inner(_sigmoid_slope), _of_gelu_inner(special.sigmoid_slope), turning=(0.0,)
+            ),
+            Element("u", 2 * d * _w, _of_gelu_inner(_tanh_half), _of_gelu_inner(special.tanh_half), turning=()),
+            Element("g", ZERO, lambda k, z, p: _root(k)),
+        ),
+        range=(-0.17004075057125408, INF),
+        turning=(-0.7524614220710162,),
+        names={"torch": "GELU"},
+    ),
+    Row(
+        "silu",
+        z * s,
+        (SIGMOID, *LOGISTIC),
+        range=(-0.27846454276107380, INF),
+        turning=(-1.2784645427610738,),
+        names={"onnx": "Swish", "torch": "SiLU"},
+    ),
+    Row(
+        "mish",
+        z * t,
+        (
+            Element("t", c * s, lambda k, z, p: k.tanh(k.log1p(k.exp(z))), special.mish_tanh, turning=()),
+            Element(
+                "c", -2 * t * c * s, lambda k, z, p: 1 / k.cosh(k.log1p(k.exp(z))) ** 2, special.mish_sech2, turning=()
+            ),
+            SIGMOID,
+            *LOGISTIC,
+        ),
+        range=(-0.30884341301725240, INF),
+        turning=(-1.1924312145154430,),
+        names={"onnx": "Mish", "torch": "Mish"},
+    ),
+    Row(
+        "tanhshrink",
+        y,
+        (Element("y", t * t, lambda k, z, p: z - k.tanh(z), special.tanhshrink, turning=()), TANH, SECH2),
+        names={"torch": "Tanhshrink"},
+    ),
+    Row("sin", s, (SINE, COSINE), range=(-1, 1), turning=None, names={"onnx": "Sin"}),
+    Row("cos", c, (SINE, COSINE), range=(-1, 1), turning=None, names={"onnx": "Cos"}),
+    Row(
+        "sinh",
+        s,
+        (
+            Element("s", c, lambda k, z, p: k.sinh(z), special.sinh, turning=()),
+            Element("c", s, lambda k, z, p: k.cosh(z), special.cosh, turning=(0.0,)),
+        ),
+        inverse="asinh",
+        names={"onnx": "Sinh"},
+    ),
+    Row(
+        "asinh",
+        y,
+        (
+            Element("y", r, lambda k, z, p: k.asinh(z), turning=()),
+            Element("r", -z * r**3, lambda k, z, p: 1 / k.sqrt(1 + z * z), special.hypot_reciprocal, turning=(0.0,)),
+        ),
+        inverse="sinh",
+        names={"onnx": "Asinh"},
+    ),
+    Row(
+        "arctan",
+        y,
+        (
+            Element("y", r, lambda k, z, p: k.atan(z), turning=()),
+            Element("r", -2 * z * r**2, lambda k, z, p: 1 / (1 + z * z), turning=(0.0,)),
+        ),
+        range=(-math.pi / 2, math.pi / 2),
+        inverse="tan",
+        names={"onnx": "Atan"},
+    ),
+    Row(
+        "tan",
+        t,
+        (Element("t", 1 + t * t, lambda k, z, p: k.tan(z), turning=()),),
+        domain=(-math.pi / 2, math.pi / 2),
+        inverse="arctan",
+        names={"onnx": "Tan"},
+    ),
+    Row(
+        "atanh",
+        y,
+        (
+            Element("y", r, lambda k, z, p: k.atanh(z), special.atanh, turning=()),
+            Element("r", 2 * z * r**2, lambda k, z, p: 1 / ((1 - z) * (1 + z)), turning=(0.0,)),
+        ),
+        domain=(-1, 1),
+        inverse="tanh",
+        names={"onnx": "Atanh"},
+    ),
+    Row(
+        "logit",
+        y,
+        (
+            Element("y", r, lambda k, z, p: k.log(z / (1 - z)), special.logit, turning=()),
+            Element("r", (2 * z - 1) * r**2, lambda k, z, p: 1 / (z * (1 - z)), turning=(0.5,)),
+        ),
+        domain=(0, 1),
+        inverse="sigmoid",
+    ),
+    Row(
+        "exp",
+        e,
+        (Element("e", e, lambda k, z, p: k.exp(z), turning=()),),
+        range=(0, INF),
+        inverse="log",
+        names={"onnx": "Exp"},
+    ),
+    Row(
+        "log",
+        y,
+        (Element("y", r, lambda k, z, p: k.log(z), turning=()), RECIPROCAL),
+        domain=(0, INF),
+        inverse="exp",
+        names={"onnx": "Log"},
+    ),
+    Row(
+        "sqrt",
+        s,
+        (
+            Element("s", r, lambda k, z, p: k.sqrt(z), turning=()),
+            Element("r", -2 * r**3, lambda k, z, p: 1 / (2 * k.sqrt(z)), turning=()),
+        ),
+        domain=(0, INF),
+        range=(0, INF),
+        inverse="square",
+        names={"onnx": "Sqrt"},
+    ),
+    Row("square", z * z, range=(0, INF), turning=(0.0,), inverse="sqrt"),
+    Row(
+        "reciprocal",
+        r,
+        (RECIPROCAL,),
+        domain=(0, INF),
+        range=(0, INF),
+        inverse="reciprocal",
+        names={"onnx": "Reciprocal"},
+    ),
+    Row(
+        "power",
+        variables("y0")[0],
+        (
+            *(_power_derivative(order) for order in range(POWER_LISTED + 1)),
+            Element("w", ZERO, lambda k, z, p: p["p"] - POWER_LISTED),
+            RECIPROCAL,
+        ),
+        parameters={"p": 2},
+        domain=(0, INF),
+        range=(0, INF),
+        names={"onnx": "Pow"},
+    ),
+    Row(
+        "gaussian",
+        g,
+        (Element("g", -2 * z * g, lambda k, z, p: k.exp(-z * z), turning=(0.0,)),),
+        range=(0, 1),
+        turning=(0.0,),
+    ),
+    Row(
+        "erf",
+        y,
+        (
+            Element("y", g, lambda k, z, p: k.erf(z), special.erf, turning=()),
+            Element(
+                "g",
+                -2 * z * g,
+                lambda k, z, p: 2 * k.exp(-z * z) / k.sqrt(k.number(1) * k.pi),
+                special.erf_slope,
+                turning=(0.0,),
+            ),
+        ),
+        range=(-1, 1),
+        names={"onnx": "Erf"},
+    ),
+)
+
+PIECEWISE = (
+    Row(
+        "relu",
+        y,
+        (Element("y", H, lambda k, z, p: k.maximum(z, 0), turning=()), STEP),
+        range=(0, INF),
+        kinks=(Kink(0, 1, 0),),
+        names={"onnx": "Relu", "torch": "ReLU", "sklearn": "relu"},
+    ),
+    Row(
+        "leaky_relu",
+        y,
+        LEAKY,
+        parameters={"slope": 0.01},
+        turning=(0.0,),
+        kinks=(Kink(0, 1, "slope"),),
+        names={"onnx": "LeakyRelu", "torch": "LeakyReLU"},
+    ),
+    Row(
+        "prelu",
+        y,
+        LEAKY,
+        parameters={"slope": 0.25},
+        turning=(0.0,),
+        kinks=(Kink(0, 1, "slope"),),
+        names={"onnx": "PRelu", "torch": "PReLU"},
+    ),
+    Row(
+        "elu",
+        y,
+        (
+            _with_left("y", S, lambda k, z: z, lambda k, z, p: p["alpha"] * k.expm1(z)),
+            _with_left("S", E, lambda k, z: k.number(1), lambda k, z, p: _scaled_exp(k, z, p["alpha"])),
+            _with_left("E", E, lambda k, z: k.number(0), lambda k, z, p: _scaled_exp(k, z, p["alpha"])),
+        ),
+        parameters={"alpha": 1},
+        range=(-1, INF),
+        turning=(0.0,),
+        kinks=(Kink(0, 1, "alpha"),),
+        names={"onnx": "Elu", "torch": "ELU"},
+    ),
+    Row(
+        "selu",
+        y,
+        (
+            _with_left("y", S, lambda k, z: k.number(SELU_SCALE) * z, lambda k, z, p: k.number(SELU_LEFT) * k.expm1(z)),
+            _with_left(
+                "S", E, lambda k, z: k.number(SELU_SCALE), lambda k, z, p: _scaled_exp(k, z, k.number(SELU_LEFT))
+            ),
+            _with_left("E", E, lambda k, z: k.number(0), lambda k, z, p: _scaled_exp(k, z, k.number(SELU_LEFT))),
+        ),
+        range=(-float(SELU_LEFT), INF),
+        kinks=(Kink(0, 1, float(SELU_LEFT)),),
+        names={"onnx": "Selu", "torch": "SELU"},
+    ),
+    Row(
+        "celu",
+        y,
+        (
+            _with_left("y", S, lambda k, z: z, lambda k, z, p: p["alpha"] * k.expm1(z / p["alpha"])),
+            _with_left("S", E, lambda k, z: k.number(1), lambda k, z, p: k.exp(z / p["alpha"])),
+            _with_left(
+                "E", E * w, lambda k, z: k.number(0), lambda k, z, p: _scaled_exp(k, z / p["alpha"], 1 / p["alpha"])
+            ),
+            Element("w", ZERO, lambda k, z, p: 1 / p["alpha"]),
+        ),
+        parameters={"alpha": 1},
+        range=(-1, INF),
+        kinks=(Kink(0, 2, 1),),
+        names={"onnx": "Celu", "torch": "CELU"},
+    ),
+    Row(
+        "softsign",
+        y,
+        (
+            Element("y", r * r, lambda k, z, p: z / (1 + k.abs(z)), special.softsign, turning=()),
+            Element("r", -s * r * r, lambda k, z, p: 1 / (1 + k.abs(z)), turning=(0.0,)),
+            SIGN,
+        ),
+        range=(-1, 1),
+        kinks=(Kink(0, 2, 0),),
+        names={"onnx": "Softsign", "torch": "Softsign"},
+    ),
+    Row(
+        "hardtanh",
+        y,
+        (
+            Element("y", B, lambda k, z, p: k.clip(z, p["low"], p["high"]), turning=()),
+            Element("B", ZERO, lambda k, z, p: k.band(z, p["low"], p["high"], 0, 1, 0)),
+        ),
+        parameters={"low": -1, "high": 1},
+        range=(-1, 1),
+        kinks=(Kink("low", 1, 0), Kink("high", 1, 0)),
+        names={"onnx": "Clip", "torch": "Hardtanh"},
+    ),
+    Row(
+        "relu6",
+        y,
+        (
+            Element("y", B, lambda k, z, p: k.clip(z, 0, 6), turning=()),
+            Element("B", ZERO, lambda k, z, p: k.band(z, 0, 6, 0, 1, 0)),
+        ),
+        range=(0, 6),
+        kinks=(Kink(0, 1, 0), Kink(6, 1, 0)),
+        names={"torch": "ReLU6"},
+    ),
+    Row(
+        "hardsigmoid",
+        y,
+        (
+            Element("y", slope * B, lambda k, z, p: k.clip(p["slope"] * z + p["offset"], 0, 1), turning=()),
+            Element("B", ZERO, lambda k, z, p: k.band(p["slope"] * z, -p["offset"], 1 - p["offset"], 0, 1, 0)),
+        ),
+        parameters={"slope": Fraction(1, 6), "offset": Fraction(1, 2)},
+        range=(0, 1),
+        kinks=(
+            Kink(lambda p: (0 - p["offset"]) / p["slope"], 1, 0),
+            Kink(lambda p: (1 - p["offset"]) / p["slope"], 1, 0),
+        ),
+        names={"onnx": "HardSigmoid", "torch": "Hardsigmoid"},
+    ),
+    Row(
+        "hardswish",
+        y,
+        (
+            Element("y", S, lambda k, z, p: k.band(z, -3, 3, 0, z * (z + 3) / 6, z), turning=(-1.5,)),
+            Element("S", B / 3, lambda k, z, p: k.band(z, -3, 3, 0, (2 * z + 3) / 6, 1), turning=(-3.0, 3.0)),
+            Element("B", ZERO, lambda k, z, p: k.band(z, -3, 3, 0, 1, 0)),
+        ),
+        range=(-0.375, INF),
+        turning=(-1.5,),
+        kinks=(Kink(-3, 1, 0), Kink(3, 1, 1)),
+        names={"onnx": "HardSwish", "torch": "Hardswish"},
+    ),
+    Row(
+        "abs",
+        y,
+        (Element("y", s, lambda k, z, p: k.abs(z), turning=(0.0,)), SIGN),
+        range=(0, INF),
+        turning=(0.0,),
+        kinks=(Kink(0, 1, 0),),
+        names={"onnx": "Abs"},
+    ),
+    Row("sign", s, (SIGN,), range=(-1, 1), kinks=(Kink(0, 0, 0),), names={"onnx": "Sign"}),
+    Row(
+        "step",
+        H,
+        (Element("H", ZERO, lambda k, z, p: k.step(z), special.step, turning=()),),
+        range=(0, 1),
+        kinks=(Kink(0, 0, 0),),
+    ),
+    Row(
+        "softshrink",
+        y,
+        (
+            Element(
+                "y",
+                B,
+                lambda k, z, p: k.band(z, -p["width"], p["width"], z + p["width"], 0, z - p["width"]),
+                special.softshrink,
+                turning=(),
+            ),
+            Element("B", ZERO, lambda k, z, p: k.where_greater(k.abs(z), p["width"], 1, 0)),
+        ),
+        parameters={"width": 0.5},
+        kinks=(Kink("-width", 1, 0), Kink("width", 1, 0)),
+        names={"onnx": "Shrink", "torch": "Softshrink"},
+    ),
+)
+
+for _row in SMOOTH + PIECEWISE:
+    register(_row)

@@ -1,0 +1,237 @@
+"""Chain functions on floating-point arrays, with relative accuracy over the whole range.
+
+Each function here computes the same as the definition in its row of the catalogue, which is the oracle; it uses
+elementary functions of the array library only. `e` is always the exponential of a non-positive number, so nothing
+overflows.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from typing import Any
+
+from neuralgebra.arithmetic.kind import Value
+
+__all__: list[str] = []
+
+Parameters = Mapping[str, Any]
+
+
+def tanh(k: Any, z: Value, _: Parameters) -> Value:
+    """Return tanh(z)."""
+    native = k.native("tanh")
+    if native is not None:
+        return native(z)
+    m = k.expm1(-2 * k.abs(z))
+    return k.sign(z) * -m / (2 + m)
+
+
+def atanh(k: Any, z: Value, _: Parameters) -> Value:
+    """Return atanh(z)."""
+    native = k.native("atanh")
+    if native is not None:
+        return native(z)
+    a = k.abs(z)
+    return 0.5 * k.sign(z) * k.log1p(2 * a / (1 - a))
+
+
+def scaled_exp(k: Any, z: Value, factor: Any) -> Value:
+    """Return factor·exp(z), also where exp(z) alone underflows."""
+    half = k.exp(0.5 * z)
+    return factor * half * half
+
+
+def scaled_power(k: Any, z: Value, exponent: Any, factor: Any) -> Value:
+    """Return factor·z^exponent, also where the power alone overflows; a vanishing factor wins."""
+    if isinstance(exponent, int | float) and exponent > -1:
+        return k.times(k.power(z, exponent), factor)
+    below = (exponent <= -1) * 1.0
+    return k.times(k.power(z, -below), k.times(k.power(z, exponent + below), factor))
+
+
+def sinh(k: Any, z: Value, _: Parameters) -> Value:
+    """Return sinh(z), which does not overflow before its time."""
+    native = k.native("sinh")
+    if native is not None:
+        return native(z)
+    far = k.sign(z) * scaled_exp(k, k.abs(z), 0.5)
+    return k.xp.where(k.abs(z) > 40, far, k.sinh(k.clip(z, -40.0, 40.0)))
+
+
+def cosh(k: Any, z: Value, _: Parameters) -> Value:
+    """Return cosh(z), which does not overflow before its time."""
+    native = k.native("cosh")
+    if native is not None:
+        return native(z)
+    return scaled_exp(k, z, 0.5) + scaled_exp(k, -z, 0.5)
+
+
+def sech2(k: Any, z: Value, _: Parameters) -> Value:
+    """Return 1/cosh(z)², which does not become 0 before it underflows."""
+    e = k.exp(-k.abs(z))
+    root = (e + e) / (1 + e * e)
+    return root * root
+
+
+def sigmoid(k: Any, z: Value, _: Parameters) -> Value:
+    """Return 1/(1 + exp(-z)); beyond z = 40 it is 1, and in the lower tail it underflows gradually."""
+    e = k.exp(k.minimum(z, 40.0))
+    return e / (1 + e)
+
+
+def sigmoid_of_minus(k: Any, z: Value, p: Parameters) -> Value:
+    """Return 1/(1 + exp(z))."""
+    return sigmoid(k, -z, p)
+
+
+def sigmoid_slope(k: Any, z: Value, _: Parameters) -> Value:
+    """Return exp(-z)/(1 + exp(-z))², the derivative of the sigmoid."""
+    e = k.exp(-k.abs(z))
+    root = 1 + e
+    return e / (root * root)
+
+
+def tanh_half(k: Any, z: Value, _: Parameters) -> Value:
+    """Return tanh(z/2)."""
+    return tanh(k, 0.5 * z, _)
+
+
+def softplus(k: Any, z: Value, _: Parameters) -> Value:
+    """Return log(1 + exp(z))."""
+    return k.maximum(z, 0.0) + k.log1p(k.exp(-k.abs(z)))
+
+
+def logsigmoid(k: Any, z: Value, p: Parameters) -> Value:
+    """Return -log(1 + exp(-z))."""
+    return -softplus(k, -z, p)
+
+
+def mish_tanh(k: Any, z: Value, _: Parameters) -> Value:
+    """Return tanh(softplus(z)) = ((1 + e^z)² - 1)/((1 + e^z)² + 1)."""
+    e = k.exp(-k.abs(z))
+    return k.xp.where(z > 0, (1 + 2 * e) / (1 + 2 * e * (1 + e)), e * (e + 2) / (e * (e + 2) + 2))
+
+
+def mish_sech2(k: Any, z: Value, _: Parameters) -> Value:
+    """Return sech(softplus(z))² with sech = 2(1 + e^z)/(1 + (1 + e^z)²)."""
+    e = k.exp(-k.abs(z))
+    positive, negative = e * (1 + e) / (1 + 2 * e * (1 + e)), (1 + e) / (e * (e + 2) + 2)
+    root = 2 * k.xp.where(z > 0, positive, negative)
+    return root * root
+
+
+def tanhshrink(k: Any, z: Value, _: Parameters) -> Value:
+    """Return z - tanh(z); near 0 by its continued fraction z³/(3 + z²·…), where the difference cancels."""
+    w = k.minimum(z * z, 1.0)
+    tail = 0.0 * w
+    for odd in range(21, 3, -2):
+        tail = w / (odd + tail)
+    return k.xp.where(k.abs(z) < 1, z * w / (3 + tail + w), z - tanh(k, z, _))
+
+
+def softsign(k: Any, z: Value, _: Parameters) -> Value:
+    """Return z/(1 + |z|)."""
+    a = k.abs(z)
+    large = k.maximum(a, 1.0)
+    return k.xp.where(a > 1, k.sign(z) / (1 + 1 / large), z / (1 + a))
+
+
+# erfcx(x)·(1 + 2x) for x >= 0 is smooth in y = (x - K)/(x + K); these are its Chebyshev coefficients, rounded to
+# double from 50 digits (construction: Shepherd and Laframboise, Math. Comp. 36 (1981) 249-253).
+ERFCX_SHIFT = 3.75
+ERFCX_CHEBYSHEV = (
+    1.1775789345674017,
+    -0.004590054580646478,
+    -0.08424913336651792,
+    0.05920993999819189,
+    -0.026658668435305753,
+    0.009074997670705265,
+    -0.002413163540417608,
+    0.0004907758365258086,
+    -6.916973302501207e-05,
+    4.13902798607301e-06,
+    7.74038306619849e-07,
+    -2.1886401049234397e-07,
+    1.076499946567091e-08,
+    4.521959811218287e-09,
+    -7.754400208831351e-10,
+    -6.318088340886684e-11,
+    2.86879501093067e-11,
+    1.9455868545777347e-13,
+    -9.65469674843344e-13,
+    3.25254814814874e-14,
+    3.3478119482868056e-14,
+    -1.864562880419313e-15,
+    -1.2507950530688648e-15,
+    7.418235256624044e-17,
+    5.068148904796111e-17,
+)
+
+
+def _erfcx(k: Any, t: Value) -> Value:
+    """Return exp(t²)·erfc(t) for 0 <= t <= 40."""
+    y = (t - ERFCX_SHIFT) / (t + ERFCX_SHIFT)
+    b, c = 0.0 * y, 0.0 * y
+    for coefficient in reversed(ERFCX_CHEBYSHEV[1:]):
+        b, c = coefficient + 2 * y * b - c, b
+    return (ERFCX_CHEBYSHEV[0] + y * b - c) / (1 + 2 * t)
+
+
+def ndtr(k: Any, z: Value, _: Parameters) -> Value:
+    """Return Φ(z) = erfc(-z/√2)/2 with relative accuracy in the lower tail."""
+    native = k.native("ndtr")
+    if native is not None:
+        return native(z)
+    scaled = _erfcx(k, k.minimum(k.abs(z) * math.sqrt(0.5), 40.0))
+    tail = scaled * k.exp(-0.5 * z * z) * 0.5
+    return k.xp.where(z > 0, 1 - tail, tail)
+
+
+def softshrink(k: Any, z: Value, p: Parameters) -> Value:
+    """Return z - clip(z, -width, width)."""
+    return z - k.clip(z, -p["width"], p["width"])
+
+
+def hypot_reciprocal(k: Any, z: Value, _: Parameters) -> Value:
+    """Return 1/sqrt(1 + z²) without overflow."""
+    return 1 / k.hypot(z, 1.0)
+
+
+def normal_density(k: Any, z: Value, _: Parameters) -> Value:
+    """Return exp(-z²/2)/sqrt(2π)."""
+    return k.exp(-0.5 * z * z) * (1 / math.sqrt(2 * math.pi))
+
+
+def logit(k: Any, z: Value, _: Parameters) -> Value:
+    """Return log(z/(1-z)), which near 1/2 is 2·atanh(2z - 1)."""
+    near = 2 * atanh(k, 2 * k.clip(z, 0.25, 0.75) - 1, _)
+    return k.xp.where(k.abs(z - 0.5) < 0.25, near, k.log(z) - k.log1p(-z))
+
+
+def erf(k: Any, z: Value, _: Parameters) -> Value:
+    """Return erf(z); within ±1 by the series 2/√π·exp(-z²)·Σ z(2z²)ⁿ/(1·3·…·(2n+1)), whose terms have one sign."""
+    native = k.native("erf")
+    if native is not None:
+        return native(z)
+    near, total = k.clip(z, -1.0, 1.0), 1.0
+    for odd in range(47, 1, -2):
+        total = 1 + total * (2 * near * near) / odd
+    density = k.exp(-z * z)
+    far = 1 - _erfcx(k, k.minimum(k.abs(z), 40.0)) * density
+    return k.xp.where(k.abs(z) < 1, 2 / math.sqrt(math.pi) * near * density * total, k.sign(z) * far)
+
+
+def erfc(k: Any, z: Value, p: Parameters) -> Value:
+    """Return 1 - erf(z) with relative accuracy in the upper tail."""
+    return 2 * ndtr(k, -math.sqrt(2) * z, p)
+
+
+def erf_slope(k: Any, z: Value, _: Parameters) -> Value:
+    """Return 2·exp(-z²)/sqrt(π)."""
+    return k.exp(-z * z) * (2 / math.sqrt(math.pi))
+
+
+def step(k: Any, z: Value, _: Parameters) -> Value:
+    """Return 1 where z > 0, else 0; NaN stays."""
+    return k.xp.where(z != z, z, k.step(z))

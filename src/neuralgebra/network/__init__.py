@@ -1,0 +1,1 @@
+"""A network as mathematics: structured matrices, layers, the let-form, and names."""

@@ -1,0 +1,95 @@
+"""Building a let-form: equal nodes become one (hash-consing)."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from neuralgebra.network.layers import Affine, Concatenate, Elementwise, Layer, Select
+from neuralgebra.network.linear import is_identity
+
+__all__ = ["Builder", "Node"]
+
+
+@dataclass(frozen=True)
+class Node:
+    """A layer applied to earlier nodes.
+
+    Parameters
+    ----------
+    layer : Layer
+        The map.
+    inputs : tuple of int
+        Places of its arguments: 0 is the input of the network, i + 1 the node i.
+    """
+
+    layer: Layer
+    inputs: tuple[int, ...]
+
+
+class Builder:
+    """Collects nodes; adding a node that stands already returns its place.
+
+    Parameters
+    ----------
+    size : int
+        Number of input coordinates.
+    """
+
+    def __init__(self, size: int) -> None:
+        self.nodes: list[Node] = []
+        self.sizes = [size]
+        self._places: dict[Node, int] = {}
+
+    def add(self, layer: Layer, *inputs: int) -> int:
+        """Add a layer on the nodes at given places; return its place."""
+        if _is_nothing(layer, [self.sizes[i] for i in inputs]):
+            return inputs[0]
+        node = self._merged(layer, inputs)
+        if node not in self._places:
+            self.sizes.append(node.layer.sizes([self.sizes[i] for i in node.inputs]))
+            self.nodes.append(node)
+            self._places[node] = len(self.nodes)
+        return self._places[node]
+
+    def _merged(self, layer: Layer, inputs: Sequence[int]) -> Node:
+        """Put a bias into the affine layer before it, when that layer has none: exact."""
+        if isinstance(layer, Affine) and inputs[0] and layer.bias is not None and is_identity(layer.weight):
+            before = self.nodes[inputs[0] - 1]
+            if isinstance(before.layer, Affine) and before.layer.bias is None:
+                if before.layer.weight.rows == layer.weight.rows:
+                    return Node(Affine(before.layer.weight, layer.bias), before.inputs)
+        return Node(layer, tuple(inputs))
+
+    def append(self, nodes: Sequence[Node], output: int, at: int) -> int:
+        """Add the nodes of a network whose input is the node at a place; return the place of its output."""
+        places = [at]
+        for node in nodes:
+            places.append(self.add(node.layer, *(places[i] for i in node.inputs)))
+        return places[output]
+
+    def pruned(self, output: int) -> tuple[tuple[Node, ...], int]:
+        """Return the nodes that an output needs, renumbered, and its new place."""
+        needed = {output}
+        for place in range(len(self.nodes), 0, -1):
+            if place in needed:
+                needed.update(self.nodes[place - 1].inputs)
+        kept = sorted(needed - {0})
+        places = {0: 0, **{old: new + 1 for new, old in enumerate(kept)}}
+        nodes = tuple(
+            Node(self.nodes[p - 1].layer, tuple(places[i] for i in self.nodes[p - 1].inputs)) for p in kept
+        )
+        return nodes, places[output]
+
+
+def _is_nothing(layer: Layer, sizes: Sequence[int]) -> bool:
+    """Return whether a layer is the identity on inputs of these sizes."""
+    if isinstance(layer, Concatenate):
+        return len(sizes) == 1
+    if isinstance(layer, Select):
+        return np.array_equal(layer.indices, np.arange(sizes[0]))
+    if isinstance(layer, Elementwise):
+        return layer.only is not None and layer.only.name == "identity"
+    return isinstance(layer, Affine) and layer.bias is None and layer.weight.rows == sizes[0] and is_identity(layer.weight)

@@ -1,0 +1,54 @@
+"""Folding affine layers into one another."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from neuralgebra.network.builder import Builder
+from neuralgebra.network.layers import Affine
+from neuralgebra.network.linear import Dense, Diagonal, Linear
+from neuralgebra.network.network import Network
+
+__all__ = ["fold"]
+
+
+def fold(network: Network) -> Network:
+    """Return the network with every affine layer merged into the one after it, B(A x + a) + b = (BA) x + (Ba + b).
+
+    Scalings of inputs and outputs disappear in the weights. The products are computed in float64 and rounded once to
+    the dtype of the network: equal as a real function to the last bit of the weights, not bit for bit.
+
+    Parameters
+    ----------
+    network : Network
+        Any network.
+
+    Returns
+    -------
+    Network
+        The same function with no two affine layers in a row; a layer that several others use stays.
+    """
+    builder, places = Builder(network.input_size), [0]
+    uses = np.bincount([i for node in network.nodes for i in node.inputs] + [network.output], minlength=1)
+    for place, node in enumerate(network.nodes, 1):
+        layer, inputs = node.layer, tuple(places[i] for i in node.inputs)
+        source = node.inputs[0]
+        before = builder.nodes[inputs[0] - 1] if inputs[0] else None
+        if isinstance(layer, Affine) and before and isinstance(before.layer, Affine) and uses[source] == 1:
+            layer, inputs = _merged(layer, before.layer, network.dtype), before.inputs
+        places.append(builder.add(layer, *inputs))
+        del place
+    return network._close(builder, places[network.output], output_shape=network.output_shape)
+
+
+def _merged(after: Affine, before: Affine, dtype: np.dtype) -> Affine:
+    bias = None if before.bias is None else after.weight.dense().astype(np.float64) @ before.bias
+    if after.bias is not None:
+        bias = after.bias if bias is None else bias + after.bias
+    return Affine(_product(after.weight, before.weight, dtype), None if bias is None else bias.astype(dtype))
+
+
+def _product(after: Linear, before: Linear, dtype: np.dtype) -> Linear:
+    if isinstance(after, Diagonal) and isinstance(before, Diagonal):
+        return Diagonal((after.entries.astype(np.float64) * before.entries).astype(dtype))
+    return Dense((after.dense().astype(np.float64) @ before.dense()).astype(dtype))

@@ -1,0 +1,81 @@
+"""Names from outside are data; here they become safe, unique identifiers."""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from collections.abc import Sequence
+
+from neuralgebra.errors import InputError, ShapeError, shown
+
+__all__ = ["checked", "default", "safe"]
+
+# Words that some host reserves or predefines: safe names avoid them everywhere, so that a name is the same in all.
+_RESERVED = frozenset(
+    ["and", "as", "assert", "async", "await", "auto", "break", "case", "catch", "char", "class", "const", "continue", "def", "default", "del", "do", "double", "elif", "else", "end", "enum", "eval", "exec", "export", "extern", "false", "final", "finally", "float", "fn", "for", "from", "function", "global", "goto", "if", "impl", "implicit", "import", "in", "inline", "int", "is", "lambda", "let", "long", "loop", "match", "mod", "mut", "namespace", "none", "nonlocal", "not", "null", "or", "pass", "pi", "private", "program", "public", "raise", "real", "register", "return", "self", "short", "signed", "sizeof", "static", "struct", "subroutine", "super", "switch", "this", "throw", "trait", "true", "try", "type", "typedef", "union", "unsigned", "use", "var", "void", "volatile", "where", "while", "with", "yield", "exp", "log", "sin", "cos", "tan", "tanh", "sqrt", "abs", "max", "min", "e", "i", "j", "n", "oo", "nan", "inf", "s", "q", "o", "gamma", "beta", "zeta", "lambda"]
+)
+_LIMIT = 30
+
+
+def default(prefix: str, count: int) -> tuple[str, ...]:
+    """Return prefix1, prefix2, …."""
+    return tuple(f"{prefix}{i + 1}" for i in range(count))
+
+
+def checked(names: Sequence[str] | None, prefix: str, count: int, what: str) -> tuple[str, ...]:
+    """Return one distinct name for each coordinate, or the default names."""
+    if names is None:
+        return default(prefix, count)
+    if isinstance(names, str):
+        raise InputError(f"{what} names as one text received ({shown(names)!r}); a list of {count} texts expected.")
+    result = tuple(str(name) for name in names)
+    if len(result) != count:
+        raise ShapeError(f"{len(result)} {what} names received; {count} expected.")
+    doubles = {name for name in result if result.count(name) > 1}
+    if doubles:
+        raise InputError(f"{what} name {shown(min(doubles))!r} received more than once; distinct names expected.")
+    return result
+
+
+def safe(names: Sequence[str]) -> dict[str, str]:
+    """Return identifiers for arbitrary texts: lower-case ASCII letters, digits and _, unique, no reserved word.
+
+    Parameters
+    ----------
+    names : sequence of str
+        Distinct texts.
+
+    Returns
+    -------
+    dict of str to str
+        Text -> identifier matching ``[a-z][a-z0-9_]{0,39}``; a text that is such an identifier stays as it is.
+
+    Examples
+    --------
+    >>> safe(["x1", "X1", "a; b", "class", ""])
+    {'x1': 'x1', 'X1': 'x1_2', 'a; b': 'a_b', 'class': 'class_', '': 'v'}
+    """
+    plain = {name: name for name in names if _identifier(name) == name}
+    taken = set(plain)
+    for name in names:
+        if name not in plain:
+            plain[name] = _unused(_identifier(name), taken)
+            taken.add(plain[name])
+    return {name: plain[name] for name in names}
+
+
+def _identifier(name: str) -> str:
+    ascii_text = unicodedata.normalize("NFKD", name).encode("ascii", "ignore").decode().lower()
+    word = re.sub(r"[^a-z0-9]+", "_", ascii_text).strip("_")[:_LIMIT].rstrip("_") or "v"
+    word = word if word[0].isalpha() else f"v{word}"
+    if re.fullmatch(r"[a-z][a-z0-9_]{0,29}", name) and name not in _RESERVED:
+        return name
+    return f"{word}_" if word in _RESERVED else word
+
+
+def _unused(word: str, taken: set[str]) -> str:
+    candidate, number = word, 1
+    while candidate in taken:
+        number += 1
+        candidate = f"{word}_{number}"
+    return candidate

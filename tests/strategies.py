@@ -1,0 +1,108 @@
+"""Hypothesis strategies: random well-typed networks, layer by layer."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+from hypothesis import strategies as st
+
+import neuralgebra as na
+from neuralgebra.network.layers import Layer
+
+SMOOTH = ("tanh", "sigmoid", "softplus", "silu", "gelu", "sin", "arctan", "gaussian", "asinh", "square")
+KINKED = ("relu", "leaky_relu", "elu", "hardtanh", "softsign", "abs")
+POSITIVE = ("exp", "softplus", "sigmoid")
+
+
+def arrays(shape: tuple[int, ...], scale: float = 1.0) -> st.SearchStrategy[np.ndarray]:
+    """Arrays of short decimals in [-scale, scale]: they shrink to readable numbers."""
+    size = int(np.prod(shape))
+    entry = st.integers(-100, 100).map(lambda v: v / 100 * scale)
+    return st.lists(entry, min_size=size, max_size=size).map(lambda v: np.array(v).reshape(shape))
+
+
+@st.composite
+def linear_maps(draw: Callable, columns: int) -> na.Dense:
+    """Structured matrices of every kind that take a number of coordinates."""
+    kind = draw(st.sampled_from(["dense", "diagonal", "kronecker", "block", "convolution"]))
+    if kind == "diagonal":
+        return na.Diagonal(draw(arrays((columns,))))
+    if kind == "kronecker":
+        inner = draw(st.sampled_from([d for d in range(1, columns + 1) if columns % d == 0]))
+        after = draw(st.sampled_from([d for d in range(1, columns // inner + 1) if columns // inner % d == 0]))
+        weight = draw(arrays((draw(st.integers(1, 3)), inner)))
+        return na.Kronecker(weight, columns // inner // after, after)
+    if kind == "block" and columns > 1:
+        cut = draw(st.integers(1, columns - 1))
+        sizes = (cut, columns - cut)
+        return na.BlockDiagonal(tuple(na.Dense(draw(arrays((draw(st.integers(1, 2)), n)))) for n in sizes))
+    if kind == "convolution":
+        patches = draw(st.lists(st.lists(st.integers(-1, columns - 1), min_size=2, max_size=2), min_size=1, max_size=3))
+        return na.Convolution(draw(arrays((2, 2))), np.array(patches), columns)
+    return na.Dense(draw(arrays((draw(st.integers(1, 3)), columns))))
+
+
+@st.composite
+def affines(draw: Callable, columns: int) -> na.Affine:
+    """Affine layers of every structure, with and without bias."""
+    weight = draw(linear_maps(columns))
+    return na.Affine(weight, draw(st.none() | arrays((weight.rows,))))
+
+
+@st.composite
+def elementwises(draw: Callable, size: int, names: tuple[str, ...] = SMOOTH + KINKED) -> na.Elementwise:
+    """One activation, or two on blocks of coordinates."""
+    if size > 1 and draw(st.booleans()):
+        cut = draw(st.integers(1, size - 1))
+        return na.Elementwise(tuple((draw(st.sampled_from(names)), n) for n in (cut, size - cut)))
+    return na.Elementwise(draw(st.sampled_from(names)))
+
+
+@st.composite
+def networks(draw: Callable, inputs: int | None = None, outputs: int | None = None, depth: int = 2) -> na.Network:
+    """Networks that branch, with every kind of layer; positive where a multiplicative layer needs it."""
+    size = inputs or draw(st.integers(1, 3))
+    f = na.Network.identity(size)
+    for _ in range(draw(st.integers(1, depth))):
+        f = draw(grown(f))
+    if outputs is not None:
+        f = na.Network.from_layers([(draw(arrays((outputs, f.output_size))), None)]) @ f
+    return f
+
+
+@st.composite
+def grown(draw: Callable, f: na.Network) -> na.Network:
+    """A network with one more layer of a random kind."""
+    kind = draw(st.sampled_from(["affine", "elementwise", "multiply", "maximum", "softmax", "power", "mixing", "wire"]))
+    size = f.output_size
+    if kind == "affine":
+        return after(f, draw(affines(size)))
+    if kind == "elementwise":
+        return after(f, draw(elementwises(size)))
+    if kind == "multiply":
+        return f * after(f, draw(elementwises(size)))
+    if kind == "maximum":
+        groups = draw(st.lists(st.lists(st.integers(0, size - 1), min_size=3, max_size=3), min_size=1, max_size=2))
+        return after(f, na.Maximum(groups))
+    if kind == "softmax":
+        return after(f, na.Softmax(log=draw(st.booleans())))
+    if kind in ("power", "mixing"):
+        positive = after(f, na.Elementwise("softplus")) + 0.5
+        weight, bias = draw(arrays((2, size))), draw(st.none() | arrays((2,)))
+        layer = na.PowerProduct(weight, bias) if kind == "power" else na.Mixing("exp", weight, bias)
+        return after(positive, layer)
+    chosen = draw(st.lists(st.integers(0, size - 1), min_size=1, max_size=3))
+    return na.stack(after(f, na.Select(chosen)), f)
+
+
+def after(f: na.Network, layer: Layer) -> na.Network:
+    """The layer applied to the outputs of f."""
+    return na.Network.from_layer(layer, f.output_size) @ f
+
+
+def points(size: int, rows: int = 2) -> st.SearchStrategy[np.ndarray]:
+    """Points off the kinks of short decimals: distinct odd multiples of 1/2048."""
+    entry = st.integers(-3000, 3000).map(lambda v: (2 * v + 1) / 2048)
+    several = st.lists(entry, min_size=rows * size, max_size=rows * size, unique=True)
+    return several.map(lambda v: np.array(v).reshape(rows, size))
