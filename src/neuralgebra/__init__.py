@@ -8,19 +8,15 @@ array([[0.0903533, 0.0903533]])
 
 from typing import Any
 
-from neuralgebra import api
-from neuralgebra.functions import catalogue as _catalogue
-from neuralgebra.network.network import Network
+from neuralgebra import api, errors
 
 __version__ = "0.1.0"
-__all__ = ["Network", *(name for name in api.FUNCTIONS if name != "Network")]
-
-api.bind()
+__all__ = ["errors", *api.FUNCTIONS]  # noqa: PLE0604
 
 
 def __getattr__(name: str) -> Any:
     if name in api.FUNCTIONS:
-        return api.resolve(api.FUNCTIONS[name])
+        return api.resolve(name)
     raise AttributeError(f"module 'neuralgebra' has no attribute {name!r}")
 
 

@@ -1,22 +1,24 @@
-"""Questions that one may ask of a network, bound as methods by one table: name -> module:function.
+"""The public names, by one table each: name -> module:function, imported at first use.
 
-The function is imported when it is first used, so that `import neuralgebra` stays quick.
+This is the only late binding of the package: `import neuralgebra` costs a millisecond, and what one may ask of a network
+becomes a method without `network/` knowing of the storeys above it.
 """
 
 from __future__ import annotations
 
+import copyreg
+import functools
 import importlib
 from typing import Any
 
-from neuralgebra.network.network import Network
-
-__all__ = ["FUNCTIONS", "METHODS", "bind", "resolve"]
+__all__ = ["FUNCTIONS", "METHODS", "bind", "resolve", "restored"]
 
 METHODS = {
     "__call__": "neuralgebra.calculus.derivatives:value",
     "jacobian": "neuralgebra.calculus.derivatives:jacobian",
     "hessian": "neuralgebra.calculus.derivatives:hessian",
     "formula": "neuralgebra.formula.formula:formula",
+    "explain": "neuralgebra.formula.explain:explain",
     "fold": "neuralgebra.network.fold:fold",
     "check": "neuralgebra.files.check:check",
     "save": "neuralgebra.files.registry:save",
@@ -51,10 +53,25 @@ FUNCTIONS = {
 }
 
 
-def resolve(target: str) -> Any:
-    """Return the object that "module:name" stands for."""
+def resolve(name: str) -> Any:
+    """Return the public object of a name."""
+    bind()
+    return _target(FUNCTIONS[name])
+
+
+def _target(target: str) -> Any:
     module, name = target.split(":")
     return getattr(importlib.import_module(module), name)
+
+
+@functools.cache
+def bind() -> None:
+    """Fill the catalogue of functions and make every question of the table a method of Network."""
+    importlib.import_module("neuralgebra.functions.catalogue")
+    network = _target(FUNCTIONS["Network"])
+    for name, target in METHODS.items():
+        setattr(network, name, _Late(name, target))
+    copyreg.pickle(network, _reduced)
 
 
 class _Late:
@@ -64,12 +81,14 @@ class _Late:
         self.name, self.target = name, target
 
     def __get__(self, instance: Any, owner: type) -> Any:
-        function = resolve(self.target)
-        setattr(owner, self.name, function)
+        setattr(owner, self.name, _target(self.target))
         return getattr(owner if instance is None else instance, self.name)
 
 
-def bind() -> None:
-    """Make every question of the table a method of Network."""
-    for name, target in METHODS.items():
-        setattr(Network, name, _Late(name, target))
+def _reduced(network: Any) -> tuple[Any, ...]:
+    return restored, network.parts()
+
+
+def restored(nodes: Any, output: int, size: int, remarks: dict[str, Any]) -> Any:
+    """Return the network that was pickled from these parts."""
+    return resolve("Network")(nodes, output, size, **remarks)

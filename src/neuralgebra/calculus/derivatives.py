@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 import warnings
-from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -13,12 +12,13 @@ from neuralgebra.arithmetic.arrays import Arrays, quiet
 from neuralgebra.arithmetic.kind import Value
 from neuralgebra.calculus.jet import IndexSet, Jet, factorial
 from neuralgebra.calculus.propagate import propagate
-from neuralgebra.errors import PrecisionWarning, ShapeError
+from neuralgebra.errors import PrecisionWarning, ResourceError, ShapeError
 from neuralgebra.network.network import Network
 
 __all__ = ["hessian", "input_jet", "jacobian", "jets", "matrices", "value"]
 
 _BLOCK_BYTES = 1 << 22
+_POINT_BYTES = 1 << 32
 
 
 def value(network: Network, x: Any) -> Value:
@@ -179,6 +179,7 @@ def _blocks(network: Network, x: Any, order: int) -> list[Value]:
     """Return value and derivatives; NumPy batches run in blocks that fit the cache."""
     k, x = accept(network, x)
     batch = tuple(x.shape[:-1])
+    _refuse_giants(network, order)
     indices = IndexSet.full(network.input_size, order)
     rows = max(1, _BLOCK_BYTES // (8 * indices.size * max(network.sizes)))
     with quiet():
@@ -188,6 +189,15 @@ def _blocks(network: Network, x: Any, order: int) -> list[Value]:
         parts = [jets(k, network, flat[i : i + rows], order) for i in range(0, len(flat), rows)]
     results = [np.concatenate(level) for level in zip(*parts, strict=True)]
     return [level.reshape(*batch, *level.shape[1:]) for level in results]
+
+
+def _refuse_giants(network: Network, order: int) -> None:
+    numbers = math.comb(network.input_size + order, order) * max(network.sizes)
+    if 8 * numbers > _POINT_BYTES:
+        raise ResourceError(
+            f"derivatives up to order {order} of {network.input_size} inputs need {8 * numbers / 2**30:.1f} GiB a point; "
+            f"the limit is {_POINT_BYTES / 2**30:.0f} GiB."
+        )
 
 
 def accept(network: Network, x: Any) -> tuple[Arrays, Value]:
@@ -202,13 +212,6 @@ def accept(network: Network, x: Any) -> tuple[Arrays, Value]:
         warnings.warn(
             "float32 input: the float64 weights of this network are rounded to float32. Pass float64 to keep them.",
             PrecisionWarning,
-            stacklevel=_caller_depth(),
+            stacklevel=4,
         )
     return k, x
-
-
-def _caller_depth() -> int:
-    return 4
-
-
-Question = Callable[[Network, Any], Value]

@@ -129,8 +129,8 @@ def _maximum(k: Any, layer: Maximum, x: Jet) -> Jet:
 
 
 def _larger(k: Any, a: Jet, b: Jet) -> Jet:
-    chosen = k.step(b.value - a.value)
-    levels: list[Value | None] = [k.maximum(a.value, b.value)]
+    chosen = k.keep(k.step(b.value - a.value), "H") if len(a.levels) > 1 else None
+    levels: list[Value | None] = [k.keep(k.maximum(a.value, b.value), "max")]
     for u, v in zip(a.levels[1:], b.levels[1:], strict=True):
         difference = v if u is None else -u if v is None else v - u
         levels.append(_sum([u, None if difference is None else difference * chosen]))
@@ -280,7 +280,7 @@ class _Series:
         (name, exponent), *others = monomial
         if exponent == 1 and not others:
             return self.z.levels[order] if name == "z" else self._integral(self.row.slope(name), order)
-        rest = tuple(((name, exponent - 1), *others)) if exponent > 1 else tuple(others)
+        rest = ((name, exponent - 1), *others) if exponent > 1 else tuple(others)
         first: Monomial = ((name, 1),)
         terms = []
         for j in range(order + 1):

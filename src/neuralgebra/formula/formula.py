@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -10,7 +11,7 @@ import sympy
 from neuralgebra.arithmetic.symbols import Symbols
 from neuralgebra.calculus.derivatives import jets
 from neuralgebra.errors import InputError, ResourceError, shown
-from neuralgebra.formula.letform import LetForm, let_form, tree_sizes
+from neuralgebra.formula.letform import Let, LetForm, let_form, tree_sizes
 from neuralgebra.formula.printers import latex_lines, text_lines
 from neuralgebra.network.network import Network
 
@@ -58,14 +59,44 @@ class Formula:
 
     def latex(self) -> str:
         r"""Return the let-form as a LaTeX ``aligned`` environment between ``$$``."""
-        body = " \\\\\n".join(latex_lines(self.form))
-        return "$$\\begin{aligned}\n" + body + "\n\\end{aligned}$$"
+        return _aligned(latex_lines(self.form))
 
     def inlined_size(self) -> int:
         """Return how many nodes the inlined expressions of the highest order have in all; nothing is built."""
         sizes = tree_sizes(self.form)
         leaves = (leaf for entry in self.form.results[-1].flat for leaf in sympy.preorder_traversal(entry))
         return sum(sizes.get(leaf, 1) for leaf in leaves)
+
+    def inlined(self, notation: str = "text", limit: int = _LIMIT) -> str:
+        """Return the derivative of the highest order as expressions in the inputs alone, one line for each entry.
+
+        Parameters
+        ----------
+        notation : {"text", "latex"}
+            The notation.
+        limit : int
+            Refuse beyond this many nodes.
+
+        Returns
+        -------
+        str
+            Lines "name = expression", or a LaTeX aligned environment.
+
+        Raises
+        ------
+        ResourceError
+            When the expressions would exceed the limit.
+        """
+        inner = self.sympy(inline=True, limit=limit)
+        entries = np.array(inner.tolist(), dtype=object)
+        outputs = [line for line in self.form.lines if not line.unit and len(line.keys) == self.order]
+        lines = [replace(line, expression=entries[self._entry(line)]) for line in outputs]
+        form = replace(self.form, lines=tuple(lines))
+        return "\n".join(text_lines(form)) if notation == "text" else _aligned(latex_lines(form))
+
+    def _entry(self, line: Let) -> tuple[int, ...]:
+        names = [self.form.safe.get(name, name) for name in self.form.network.output_names]
+        return names.index(line.stem), *line.keys
 
     def sympy(self, inline: bool = False, limit: int = _LIMIT) -> Any:
         """Return SymPy objects.
@@ -102,6 +133,10 @@ class Formula:
         return sympy.ImmutableDenseNDimArray(results[-1].tolist())
 
 
+def _aligned(lines: list[str]) -> str:
+    return "$$\\begin{aligned}\n" + " \\\\\n".join(lines) + "\n\\end{aligned}$$"
+
+
 def formula(network: Network, order: int = 0, *, digits: int | None = None) -> Formula:
     """Return the formula of f and of its derivatives up to an order.
 
@@ -131,9 +166,9 @@ def formula(network: Network, order: int = 0, *, digits: int | None = None) -> F
     >>> print(f.formula(1).text())
     z1_1 = 1.0 + 2.0*x1
     a1_1 = tanh(z1_1)
-    ca1_1 = cosh(z1_1)**(-2)
+    c1_1 = cosh(z1_1)**(-2)
     y1 = 0.5*a1_1
-    dy1_dx1 = 1.0*ca1_1
+    dy1_dx1 = 1.0*c1_1
     """
     if not isinstance(order, int) or isinstance(order, bool) or order < 0:
         raise InputError(f"order {shown(order)} received; 0, 1, 2, … expected.")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -90,9 +91,7 @@ def let_form(network: Network, order: int, digits: int | None) -> LetForm:
     inputs = tuple(sympy.Symbol(safe[name]) for name in network.input_names)
     kind = _Named(network, safe, order, digits)
     results = tuple(jets(kind, network, np.array(inputs, dtype=object), order))
-    if not network.output:
-        kind.at(0)
-        results = (kind.keep(results[0][None], "")[0], *results[1:])
+    results = tuple(kind.listed(result) for result in results)
     return LetForm(network, inputs, tuple(kind.lines), results, {k: v for k, v in safe.items() if k != v})
 
 
@@ -110,7 +109,7 @@ class _Named(Symbols):
         self.lines: list[Let] = []
         self.inputs = [safe[name] for name in network.input_names]
         self.outputs = [safe[name] for name in network.output_names]
-        self.output, self.place = network.output, 0
+        self.network, self.place = network, 0
         self.stems = _stems(network)
         self._taken = set(self.inputs)
         self._final: set[sympy.Symbol] = set()
@@ -121,27 +120,50 @@ class _Named(Symbols):
 
     def keep(self, x: Value, label: str, keys: Sequence[MultiIndex] = ((),)) -> Value:
         """Return names for the entries of x, each with a line of its own; numbers and single names stay."""
-        final = self.place == self.output and not label
-        if label and self.order == 0:
+        layer = self.network.nodes[self.place - 1].layer if self.place else None
+        if label and self.order == 0 and not isinstance(layer, Maximum):
             return x
+        label = "" if label == self._result_element() else label
+        final = self.place == self.network.output and not label
         named = np.empty(x.shape, dtype=object)
         for at in np.ndindex(*x.shape):
             key = keys[at[0]]
-            named[at] = self._named(x[at], label, at[-1], key, final)
+            if final and key and x[at].is_number:  # listed at the end, with the zeros that have no array
+                named[at] = x[at]
+            elif (scale := factorial(key)) == 1:
+                named[at] = self._named(x[at], label, at[-1], key, final)
+            else:  # x holds normalised coefficients, the lines hold derivatives
+                named[at] = self._named(x[at] * scale, label, at[-1], key, final) / scale
         return named
 
+    def listed(self, result: np.ndarray) -> np.ndarray:
+        """Return the names of a result (m, n, …); entries that have no line yet, such as zeros, get one."""
+        self.place = self.network.output
+        named = np.empty(result.shape, dtype=object)
+        for unit, *key in np.ndindex(*result.shape):
+            if key == sorted(key):
+                name = self._named(result[(unit, *key)], "", unit, tuple(key), True)
+                for index in itertools.permutations(key):
+                    named[(unit, *index)] = name
+        return named
+
+    def _result_element(self) -> str:
+        """Return the chain function that is the result of the node itself, as t of tanh; "" if there is none."""
+        layer = self.network.nodes[self.place - 1].layer if self.place else None
+        row = layer.only.row if isinstance(layer, Elementwise) and layer.only else None
+        return next((name for name in row.elements if row.is_element(name)), "") if row else ""
+
     def _named(self, value: sympy.Expr, label: str, unit: int, key: MultiIndex, final: bool) -> sympy.Expr:
-        if _is_plain(value) and (not final or (key and value.is_number) or value in self._final):
+        if value in self._final or (not final and (_is_plain(value) or (key and _is_short(value)))):
             return value
         stem = label + self.stems[self.place][1:] if label else self.stems[self.place]
         base = self.outputs[unit] if final else f"{stem}_{unit + 1}"
         name = self._free(_derivative_name(base, [self.inputs[i] for i in key]))
-        symbol, scale = sympy.Symbol(name), factorial(key)
-        number = "" if final else str(unit + 1)
-        self.lines.append(Let(symbol, value if scale == 1 else value * scale, base if final else stem, number, key))
+        symbol = sympy.Symbol(name)
+        self.lines.append(Let(symbol, value, base if final else stem, "" if final else str(unit + 1), key))
         if final:
             self._final.add(symbol)
-        return symbol if scale == 1 else symbol / scale
+        return symbol
 
     def _free(self, name: str) -> str:
         while name in self._taken:
@@ -153,6 +175,11 @@ class _Named(Symbols):
 def _is_plain(value: sympy.Expr) -> bool:
     """Return whether a value is a number, a name or a name with a minus."""
     return value.is_Atom or (value.is_Mul and len(value.args) == 2 and value.args[0] == -1 and value.args[1].is_Atom)
+
+
+def _is_short(value: sympy.Expr) -> bool:
+    """Return whether a value is a number times at most three names: shorter than a line of its own."""
+    return value.is_Mul and len(value.args) <= 4 and all(a.is_Atom for a in value.args)
 
 
 def _stems(network: Network) -> dict[int, str]:

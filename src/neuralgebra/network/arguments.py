@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 from collections.abc import Sequence
 from typing import Any
@@ -31,7 +32,9 @@ def chain(layers: Sequence[Any], activation: Any, output: Any, kind: str, weight
 
 def _pair(pair: Any, number: int, weights: str) -> tuple[Linear, Any]:
     if not isinstance(pair, tuple | list) or len(pair) != 2:
-        raise InputError(f"layer {number + 1}: {shown(type(pair).__name__)} received; a pair (A, b) expected, b or None.")
+        raise InputError(
+            f"layer {number + 1}: {shown(type(pair).__name__)} received; a pair (A, b) expected, b may be None."
+        )
     weight, bias = pair
     if isinstance(weight, Linear):
         return weight, bias
@@ -40,7 +43,7 @@ def _pair(pair: Any, number: int, weights: str) -> tuple[Linear, Any]:
 
 
 def _check(maps: Sequence[Any], weights: str) -> None:
-    for number, (before, after) in enumerate(zip(maps, maps[1:], strict=False), 2):
+    for number, (before, after) in enumerate(itertools.pairwise(maps), 2):
         if before.weight.rows != after.weight.columns:
             other = "in,out" if weights == "out,in" else "out,in"
             raise ShapeError(
@@ -82,10 +85,9 @@ def _position(key: Any, names: Sequence[str]) -> int:
             return names.index(key)
         raise InputError(f"output {shown(key)!r} received; the outputs are {shown(', '.join(names))}.")
     try:
-        index = range(len(names))[key]
+        return int(range(len(names))[key])
     except (IndexError, TypeError):
         raise InputError(f"output {shown(key)} received; 0 to {len(names) - 1} or a name expected.") from None
-    return index
 
 
 def shape(given: Sequence[int] | None, size: int) -> tuple[int, ...] | None:

@@ -56,11 +56,16 @@ class Builder:
 
     def _merged(self, layer: Layer, inputs: Sequence[int]) -> Node:
         """Put a bias into the affine layer before it, when that layer has none: exact."""
-        if isinstance(layer, Affine) and inputs[0] and layer.bias is not None and is_identity(layer.weight):
-            before = self.nodes[inputs[0] - 1]
-            if isinstance(before.layer, Affine) and before.layer.bias is None:
-                if before.layer.weight.rows == layer.weight.rows:
-                    return Node(Affine(before.layer.weight, layer.bias), before.inputs)
+        before = self.nodes[inputs[0] - 1] if inputs[0] else None
+        if (
+            isinstance(layer, Affine)
+            and layer.bias is not None
+            and is_identity(layer.weight)
+            and before is not None
+            and isinstance(before.layer, Affine)
+            and before.layer.bias is None
+        ):
+            return Node(Affine(before.layer.weight, layer.bias), before.inputs)
         return Node(layer, tuple(inputs))
 
     def append(self, nodes: Sequence[Node], output: int, at: int) -> int:
@@ -92,4 +97,4 @@ def _is_nothing(layer: Layer, sizes: Sequence[int]) -> bool:
         return np.array_equal(layer.indices, np.arange(sizes[0]))
     if isinstance(layer, Elementwise):
         return layer.only is not None and layer.only.name == "identity"
-    return isinstance(layer, Affine) and layer.bias is None and layer.weight.rows == sizes[0] and is_identity(layer.weight)
+    return isinstance(layer, Affine) and layer.bias is None and is_identity(layer.weight)

@@ -84,8 +84,8 @@ def _sizes(sizes: Sequence[int]) -> str:
 class _Weighted(Layer):
     """What Affine, PowerProduct and Mixing share: a structured matrix and a bias or None."""
 
-    weight: Linear
-    bias: np.ndarray | None
+    weight: Linear | Any
+    bias: Any
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "weight", matrix(self.weight))
@@ -127,8 +127,8 @@ class Affine(_Weighted):
         b.
     """
 
-    weight: Linear
-    bias: np.ndarray | None = None
+    weight: Linear | Any
+    bias: Any = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -143,8 +143,8 @@ class PowerProduct(_Weighted):
         b, the logarithms of the factors.
     """
 
-    weight: Linear
-    bias: np.ndarray | None = None
+    weight: Linear | Any
+    bias: Any = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -161,9 +161,9 @@ class Mixing(_Weighted):
         b.
     """
 
-    function: Activation
-    weight: Linear
-    bias: np.ndarray | None = None
+    function: Activation | Any
+    weight: Linear | Any
+    bias: Any = None
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -191,7 +191,7 @@ class Elementwise(Layer):
         One function for all coordinates, or blocks of consecutive coordinates with one function each.
     """
 
-    activations: tuple[tuple[Activation, int | None], ...]
+    activations: Any
 
     def __post_init__(self) -> None:
         blocks: Any = self.activations
@@ -210,7 +210,8 @@ class Elementwise(Layer):
     @property
     def only(self) -> Activation | None:
         """The function, if one serves all coordinates."""
-        return self.activations[0][0] if len(self.activations) == 1 else None
+        (function, _), *others = self.activations
+        return None if others else function
 
     def structure(self) -> tuple[Any, ...]:
         """Return functions, parameters and block sizes."""

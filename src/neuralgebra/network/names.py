@@ -12,7 +12,14 @@ __all__ = ["checked", "default", "safe"]
 
 # Words that some host reserves or predefines: safe names avoid them everywhere, so that a name is the same in all.
 _RESERVED = frozenset(
-    ["and", "as", "assert", "async", "await", "auto", "break", "case", "catch", "char", "class", "const", "continue", "def", "default", "del", "do", "double", "elif", "else", "end", "enum", "eval", "exec", "export", "extern", "false", "final", "finally", "float", "fn", "for", "from", "function", "global", "goto", "if", "impl", "implicit", "import", "in", "inline", "int", "is", "lambda", "let", "long", "loop", "match", "mod", "mut", "namespace", "none", "nonlocal", "not", "null", "or", "pass", "pi", "private", "program", "public", "raise", "real", "register", "return", "self", "short", "signed", "sizeof", "static", "struct", "subroutine", "super", "switch", "this", "throw", "trait", "true", "try", "type", "typedef", "union", "unsigned", "use", "var", "void", "volatile", "where", "while", "with", "yield", "exp", "log", "sin", "cos", "tan", "tanh", "sqrt", "abs", "max", "min", "e", "i", "j", "n", "oo", "nan", "inf", "s", "q", "o", "gamma", "beta", "zeta", "lambda"]
+    """
+    and as assert async await auto break case catch char class const continue def default del do double elif else end
+    enum eval exec export extern false final finally float fn for from function global goto if impl implicit import in
+    inline int is lambda let long loop match mod mut namespace none nonlocal not null or pass pi private program public
+    raise real register return self short signed sizeof static struct subroutine super switch this throw trait true try
+    type typedef union unsigned use var void volatile where while with yield exp log sin cos tan tanh sqrt abs max min
+    e i j n oo nan inf s q o gamma beta zeta
+    """.split()  # noqa: SIM905
 )
 _LIMIT = 30
 

@@ -6,6 +6,7 @@ this one graph. Questions that one may ask of a network live in their own storey
 
 from __future__ import annotations
 
+import itertools
 import math
 import numbers
 from collections.abc import Iterator, Sequence
@@ -87,8 +88,9 @@ class Network:
     def __delattr__(self, name: str) -> None:
         raise UsageError(f"a Network is immutable: {shown(name)} cannot be deleted.")
 
-    def __reduce__(self) -> tuple[Any, ...]:
-        return _restored, (self.nodes, self.output, self.input_size, self._remarks())
+    def parts(self) -> tuple[tuple[Node, ...], int, int, dict[str, Any]]:
+        """Return nodes, output, input size, and names and shapes: what the network is made of."""
+        return self.nodes, self.output, self.input_size, self._remarks()
 
     def _remarks(self) -> dict[str, Any]:
         return {
@@ -157,7 +159,7 @@ class Network:
         """Return the network of one layer on inputs of given sizes, laid side by side."""
         builder = Builder(sum(sizes))
         ends = np.cumsum([0, *sizes])
-        parts = [builder.add(Select(np.arange(i, j)), 0) for i, j in zip(ends, ends[1:], strict=False)]
+        parts = [builder.add(Select(np.arange(i, j)), 0) for i, j in itertools.pairwise(ends)]
         place = builder.add(layer, *parts)
         return cls(builder.nodes, place, builder.sizes[0])
 
@@ -291,7 +293,7 @@ class Network:
         return self._affine(None, -_vector(other, self))
 
     def __rsub__(self, other: Any) -> Network:
-        return -self + other
+        return (-self)._affine(None, _vector(other, self))
 
     def __mul__(self, other: Any) -> Network:
         if isinstance(other, Network):
@@ -300,11 +302,11 @@ class Network:
 
     def __truediv__(self, other: Any) -> Network:
         if isinstance(other, Network):
-            return self * other**-1
+            return _product(self, other**-1)
         return self * _reciprocal(_vector(other, self))
 
     def __rtruediv__(self, other: Any) -> Network:
-        return self**-1 * other
+        return (self**-1)._affine(_vector(other, self), None)
 
     __radd__ = __add__
     __rmul__ = __mul__
@@ -413,7 +415,9 @@ def _vector(value: Any, f: Network) -> np.ndarray:
         raise UsageError(f"{shown(type(value).__name__)} received beside a Network; a network or numbers expected.")
     vector = frozen(value, "constants").astype(f.dtype)
     if vector.shape not in ((), (1,), (f.output_size,)):
-        raise ShapeError(f"constants of shape {vector.shape} received for {f.output_size} outputs; one or all expected.")
+        raise ShapeError(
+            f"constants of shape {vector.shape} received for {f.output_size} outputs; one or all expected."
+        )
     return np.broadcast_to(vector, (f.output_size,))
 
 
@@ -427,7 +431,3 @@ def _scaling(scale: np.ndarray | None, size: int, dtype: np.dtype) -> Linear:
     if scale is None:
         return identity(size, dtype=dtype)
     return identity(size, 1, scale[:1], dtype) if np.all(scale == scale[0]) else Diagonal(scale)
-
-
-def _restored(nodes: tuple[Node, ...], output: int, size: int, remarks: dict[str, Any]) -> Network:
-    return Network(nodes, output, size, **remarks)

@@ -1,0 +1,206 @@
+"""The chain rule of one network, written out: in matrix form with shapes, and in index form."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from neuralgebra.errors import InputError, UnsupportedError, shown
+from neuralgebra.network.layers import Affine, Elementwise, Layer
+from neuralgebra.network.network import Network
+
+__all__ = ["Explanation", "explain"]
+
+_SUBSCRIPTS = str.maketrans("0123456789", "₀₁₂₃₄₅₆₇₈₉")
+
+
+def _index_names() -> Iterator[str]:
+    """Yield i, j, l, … and, when the letters end, i1, i2, …."""
+    yield from "ijlmpqrstuvw"
+    yield from (f"i{n}" for n in itertools.count(1))
+
+
+@dataclass(frozen=True)
+class _Step:
+    """One factor of the chain rule: the matrix W_number, or the diagonal of a function's derivative at z_number."""
+
+    number: int
+    function: str | None
+    rows: int
+    columns: int
+    bias: bool
+
+
+@dataclass(frozen=True)
+class Explanation:
+    """The chain rule of a network, ready to print.
+
+    Parameters
+    ----------
+    steps : tuple of _Step
+        The factors, from the output back to the input.
+    outputs, inputs : int
+        Shape of the Jacobian.
+    """
+
+    steps: tuple[_Step, ...]
+    outputs: int
+    inputs: int
+
+    def __str__(self) -> str:
+        return self.text()
+
+    def _repr_latex_(self) -> str:
+        return self.latex()
+
+    def text(self) -> str:
+        """Return definitions, matrix form with a shape under every factor, and index form, as text."""
+        factors = [_matrix_factor(step) for step in self.steps]
+        shapes = [f"{step.rows}×{step.columns}" for step in self.steps]
+        widths = [max(len(f), len(s)) for f, s in zip(factors, shapes, strict=True)]
+        left = ["∂y/∂x", f"{self.outputs}×{self.inputs}"]
+        first = " · ".join(f.center(w) for f, w in zip(factors, widths, strict=True))
+        second = "   ".join(s.center(w) for s, w in zip(shapes, widths, strict=True))
+        return "\n".join(
+            [
+                *self._definitions(),
+                "",
+                "matrix form",
+                f"  {left[0]} = {first}".rstrip(),
+                f"  {left[1]:^5}   {second}".rstrip(),
+                "",
+                "index form",
+                f"  {self._index_form()}",
+            ]
+        )
+
+    def _definitions(self) -> list[str]:
+        lines, inner = [], "x"
+        for step in reversed(self.steps):
+            number = _sub(step.number)
+            if step.function is None:
+                lines.append(f"z{number} = W{number} {inner}" + (f" + b{number}" if step.bias else ""))
+                inner = f"z{number}"
+            else:
+                lines.append(f"a{number} = {step.function}(z{number})   element by element")
+                inner = f"a{number}"
+        return [*lines, f"y  = {inner}"]
+
+    def _index_form(self) -> str:
+        names, row = _index_names(), "o" if self.outputs > 1 else ""
+        text = "∂y[o]/∂x[k] = " if self.outputs > 1 else "∂y/∂x[k] = "
+        for place, step in enumerate(self.steps):
+            number = _sub(step.number)
+            if step.function is not None:
+                text += f"{step.function}'(z{number}{f'[{row}]' if row else ''}) "
+                continue
+            last = place == len(self.steps) - 1
+            column = "k" if last else next(names)
+            if not last:
+                text += f"Σ_{{{column}=1..{step.columns}}} "
+            text += f"W{number}[{row and row + ','}{column}] "
+            row = column
+        return text.rstrip()
+
+    def latex(self) -> str:
+        r"""Return matrix form, with a shape under every factor, and index form as LaTeX."""
+        factors = [rf"\underbrace{{{_latex_factor(s)}}}_{{{s.rows}\times{s.columns}}}" for s in self.steps]
+        matrix = r"\frac{\partial y}{\partial x} &= " + r"\,".join(factors)
+        return "$$\\begin{aligned}\n" + matrix + " \\\\\n" + self._latex_index() + "\n\\end{aligned}$$"
+
+    def _latex_index(self) -> str:
+        names, row = _index_names(), "o" if self.outputs > 1 else ""
+        top = "y_{o}" if self.outputs > 1 else "y"
+        text = rf"\frac{{\partial {top}}}{{\partial x_{{k}}}} &= "
+        for place, step in enumerate(self.steps):
+            if step.function is not None:
+                text += rf"{_latex_function(step.function)}'\!\left(z^{{({step.number})}}{f'_{{{row}}}' if row else ''}\right) "
+                continue
+            last = place == len(self.steps) - 1
+            column = "k" if last else next(names)
+            if not last:
+                text += rf"\sum_{{{column}=1}}^{{{step.columns}}} "
+            text += rf"W^{{({step.number})}}_{{{row}{column}}} "
+            row = column
+        return text.rstrip()
+
+
+def explain(network: Network, question: str = "jacobian") -> Explanation:
+    """Write the chain rule of a network out, step by step, in matrix form with shapes and in index form.
+
+    ∂y/∂x = W_L · diag(σ'(z_{L-1})) · W_{L-1} · … · diag(σ'(z₁)) · W₁
+
+    Parameters
+    ----------
+    network : Network
+        A chain of affine layers and activations.
+    question : {"jacobian"}
+        What to explain.
+
+    Returns
+    -------
+    Explanation
+        With ``.text()`` and ``.latex()``.
+
+    Raises
+    ------
+    UnsupportedError
+        When the network is not such a chain.
+    InputError
+        For another question.
+
+    Examples
+    --------
+    >>> import neuralgebra as na, numpy as np
+    >>> f = na.Network.from_layers([(np.ones((20, 52)), None), (np.ones((10, 20)), None), (np.ones((1, 10)), None)])
+    >>> print(f.explain("jacobian"))
+    z₁ = W₁ x
+    a₁ = tanh(z₁)   element by element
+    z₂ = W₂ a₁
+    a₂ = tanh(z₂)   element by element
+    z₃ = W₃ a₂
+    y  = z₃
+    <BLANKLINE>
+    matrix form
+      ∂y/∂x =  W₃  · diag(tanh'(z₂)) ·   W₂  · diag(tanh'(z₁)) ·   W₁
+      1×52    1×10        10×10        10×20        20×20        20×52
+    <BLANKLINE>
+    index form
+      ∂y/∂x[k] = Σ_{i=1..10} W₃[i] tanh'(z₂[i]) Σ_{j=1..20} W₂[i,j] tanh'(z₁[j]) W₁[j,k]
+    """
+    if question != "jacobian":
+        raise InputError(f'question {shown(question)!r} received; "jacobian" expected.')
+    steps, number = [], 0
+    for place, node in enumerate(network.nodes, 1):
+        layer, size = node.layer, network.sizes[place]
+        single = layer.only if isinstance(layer, Elementwise) and number else None
+        if not network.is_chain or not (isinstance(layer, Affine) or single):
+            raise UnsupportedError(f"place {place} is {layer}; a chain of affine layers, then activations, expected.")
+        number += isinstance(layer, Affine)
+        function = None if single is None else single.name
+        steps.append(_Step(number, function, size, network.sizes[place - 1], _has_bias(layer)))
+    return Explanation(tuple(reversed(steps)), network.output_size, network.input_size)
+
+
+def _has_bias(layer: Layer) -> bool:
+    return isinstance(layer, Affine) and layer.bias is not None
+
+
+def _sub(number: int) -> str:
+    return str(number).translate(_SUBSCRIPTS)
+
+
+def _matrix_factor(step: _Step) -> str:
+    number = _sub(step.number)
+    return f"W{number}" if step.function is None else f"diag({step.function}'(z{number}))"
+
+
+def _latex_function(name: str) -> str:
+    return r"\sigma" if name == "sigmoid" else r"\mathrm{" + name.replace("_", r"\_") + "}"
+
+
+def _latex_factor(step: _Step) -> str:
+    if step.function is None:
+        return f"W^{{({step.number})}}"
+    return rf"\operatorname{{diag}}\!\left({_latex_function(step.function)}'(z^{{({step.number})}})\right)"
