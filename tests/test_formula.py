@@ -12,10 +12,10 @@ import pytest
 import sympy
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from strategies import after, networks, points
 
 import neuralgebra as na
 from neuralgebra.errors import InputError, ResourceError, UnsupportedError
+from strategies import after, networks, points
 
 HOST = {
     name: getattr(np, name) for name in ("exp", "log", "tanh", "sin", "cos", "sqrt", "cosh", "sinh", "pi", "floor")
@@ -57,10 +57,8 @@ def test_the_printed_text_is_the_network_and_its_derivatives(data):
 
 def net(activation="tanh", output="identity", seed=0, sizes=(2, 3, 2)):
     rng = np.random.default_rng(seed)
-    pairs = zip(sizes, sizes[1:], strict=False)
-    return na.Network.from_layers(
-        [(rng.normal(size=(m, n)), rng.normal(size=m)) for n, m in pairs], activation, output
-    )
+    pairs = itertools.pairwise(sizes)
+    return na.Network.from_layers([(rng.normal(size=(m, n)), rng.normal(size=m)) for n, m in pairs], activation, output)
 
 
 @pytest.mark.parametrize("activation", ["tanh", "sigmoid", "relu", "softplus", "silu"])
@@ -89,7 +87,8 @@ def test_numbers_read_back_to_the_same_bits():
 
 def test_digits_round_the_weights_and_nothing_else():
     f = net(seed=4)
-    g = na.Network.from_layers([(np.vectorize(lambda v: float(f"{v:.3g}"))(a), np.vectorize(lambda v: float(f"{v:.3g}"))(b)) for a, b in f.layers_list()])  # fmt: skip
+    to_three = np.vectorize(lambda v: float(f"{v:.3g}"))
+    g = na.Network.from_layers([(to_three(a), to_three(b)) for a, b in f.layers_list()], "tanh")
     assert f.formula(1, digits=3).sympy(inline=True) == g.formula(1).sympy(inline=True)
     assert f.formula(1, digits=3).text() != f.formula(1).text()
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import itertools
 import pickle
 import subprocess
 import sys
@@ -11,12 +12,12 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from strategies import after, arrays, linear_maps, networks, points
 
 import neuralgebra as na
 from neuralgebra.arithmetic.arrays import Arrays
 from neuralgebra.arithmetic.balls import Balls
 from neuralgebra.errors import InputError, ShapeError, UnsupportedError, UsageError
+from strategies import after, arrays, linear_maps, networks, points
 
 close = np.testing.assert_allclose
 
@@ -137,7 +138,7 @@ def test_fold_keeps_the_function_and_leaves_no_two_affine_layers_in_a_row(data):
     near(g(x), f(x))
     chain = [type(node.layer) for node in g.nodes]
     if g.is_chain:
-        assert (na.Affine, na.Affine) not in set(zip(chain, chain[1:], strict=False))
+        assert (na.Affine, na.Affine) not in set(itertools.pairwise(chain))
     assert g.input_names == f.input_names
 
 

@@ -11,7 +11,7 @@ from typing import Any
 from neuralgebra import api, errors
 
 __version__ = "0.1.0"
-__all__ = ["errors", *api.FUNCTIONS]  # noqa: PLE0604
+__all__ = ["errors", *api.FUNCTIONS]
 
 
 def __getattr__(name: str) -> Any:

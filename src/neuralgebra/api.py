@@ -1,7 +1,7 @@
 """The public names, by one table each: name -> module:function, imported at first use.
 
-This is the only late binding of the package: `import neuralgebra` costs a millisecond, and what one may ask of a network
-becomes a method without `network/` knowing of the storeys above it.
+This is the only late binding of the package: `import neuralgebra` costs a millisecond, and what one may ask of a
+network becomes a method without `network/` knowing of the storeys above it.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ import functools
 import importlib
 from typing import Any
 
-__all__ = ["FUNCTIONS", "METHODS", "bind", "resolve", "restored"]
+__all__ = ["FUNCTIONS", "METHODS", "TOOLS", "bind", "resolve", "restored"]
 
 METHODS = {
     "__call__": "neuralgebra.calculus.derivatives:value",
@@ -52,11 +52,21 @@ FUNCTIONS = {
     "stack": "neuralgebra.network.combine:stack",
 }
 
+# What the command line uses besides.
+TOOLS = {
+    "read_bytes": "neuralgebra.files.registry:read_bytes",
+    "read_table": "neuralgebra.files.table:read_table",
+    "summary": "neuralgebra.show.summary:summary",
+    "summary_text": "neuralgebra.show.summary:summary_text",
+    "write_atomic": "neuralgebra.files.atomic:write_atomic",
+    "write_table": "neuralgebra.files.table:write_table",
+}
+
 
 def resolve(name: str) -> Any:
-    """Return the public object of a name."""
+    """Return the object of a public name or tool."""
     bind()
-    return _target(FUNCTIONS[name])
+    return _target(FUNCTIONS.get(name) or TOOLS[name])
 
 
 def _target(target: str) -> Any:

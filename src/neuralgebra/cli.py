@@ -43,10 +43,8 @@ def cli(context: click.Context, debug: bool) -> None:
 @_JSON
 def show(model: str, as_json: bool) -> None:
     """Print what a network is: layers, parameters, names."""
-    from neuralgebra.show.summary import summary, summary_text
-
     network = na.load(model)
-    click.echo(_json(summary(network)) if as_json else summary_text(network))
+    click.echo(_json(na.api.resolve("summary")(network)) if as_json else na.api.resolve("summary_text")(network))
 
 
 @cli.command(name="eval")
@@ -93,8 +91,6 @@ def diff(model: str, data: str, order: int, **options: Any) -> None:
 @_JSON
 def formula(model: str, order: int, digits: int | None, notation: str, **options: Any) -> None:
     """Print the formula of a network, line by line."""
-    from neuralgebra.files.atomic import write_atomic
-
     found = na.load(model).formula(order, digits=digits)
     if options["inline"]:
         text = found.inlined(notation, limit=options["limit"])
@@ -105,7 +101,7 @@ def formula(model: str, order: int, digits: int | None, notation: str, **options
     if options["output"] == "-":
         click.echo(text)
     else:
-        write_atomic(options["output"], (text + "\n").encode(), options["force"])
+        na.api.resolve("write_atomic")(options["output"], (text + "\n").encode(), options["force"])
 
 
 @cli.command()
@@ -117,11 +113,9 @@ def check(model: str, data: str | None, rows: int, as_json: bool) -> None:
     """Compare with onnxruntime (values) and ball arithmetic (derivatives); print the largest differences."""
     import numpy as np
 
-    from neuralgebra.files.registry import read_bytes
-
     network = na.load(model)
     points = np.random.default_rng(0).normal(size=(rows, network.input_size)) if data is None else _rows(network, data)
-    source = read_bytes(model)
+    source = na.api.resolve("read_bytes")(model)
     found = network.check(points, model=source if model.endswith(".onnx") else None)
     if as_json:
         click.echo(_json({"differences": [vars(d) for d in found.differences], "remarks": found.remarks}))
@@ -132,9 +126,7 @@ def check(model: str, data: str | None, rows: int, as_json: bool) -> None:
 
 
 def _rows(network: Any, data: str) -> Any:
-    from neuralgebra.files.table import read_table
-
-    return read_table(data, network.input_names)[0]
+    return na.api.resolve("read_table")(data, network.input_names)[0]
 
 
 def _first(network: Any, jacobian: Any) -> dict[str, Any]:
@@ -156,11 +148,9 @@ def _second(network: Any, hessian: Any) -> dict[str, Any]:
 
 
 def _write(columns: dict[str, Any], output: str, kind: str | None, force: bool, as_json: bool) -> None:
-    from neuralgebra.files.table import write_table
-
     ending = output.rsplit(".", 1)[-1].lower()
     kind = "json" if as_json else kind or (ending if ending in ("parquet", "json") else "csv")
-    write_table(columns, output, kind, force)
+    na.api.resolve("write_table")(columns, output, kind, force)
 
 
 def _json(value: Any) -> str:

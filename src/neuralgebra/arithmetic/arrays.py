@@ -168,7 +168,11 @@ class Arrays:
 
     def native(self, name: str) -> Callable[..., Any] | None:
         """Return a function of the library that is accurate over the whole range, if it has one: erf, tanh, …."""
-        return _accurate_functions(_library(self.xp)).get(name)
+        return self._accurate.get(name)
+
+    @functools.cached_property
+    def _accurate(self) -> dict[str, Callable[..., Any]]:
+        return _accurate_functions(_library(self.xp))
 
     def __getattr__(self, name: str) -> Callable[..., Any]:
         function: Callable[..., Any] = getattr(self.xp, name)
@@ -205,7 +209,7 @@ def _accurate_functions(library: str) -> dict[str, Callable[..., Any]]:
     import scipy.special
 
     own = {"tanh": np.tanh, "atanh": np.arctanh, "sinh": np.sinh, "cosh": np.cosh}
-    return {"erf": scipy.special.erf, "ndtr": scipy.special.ndtr, **own}
+    return {"erf": scipy.special.erf, **own}
 
 
 def quiet() -> contextlib.AbstractContextManager[Any]:

@@ -195,8 +195,8 @@ def _refuse_giants(network: Network, order: int) -> None:
     numbers = math.comb(network.input_size + order, order) * max(network.sizes)
     if 8 * numbers > _POINT_BYTES:
         raise ResourceError(
-            f"derivatives up to order {order} of {network.input_size} inputs need {8 * numbers / 2**30:.1f} GiB a point; "
-            f"the limit is {_POINT_BYTES / 2**30:.0f} GiB."
+            f"derivatives up to order {order} of {network.input_size} inputs need {8 * numbers / 2**30:.1f} GiB "
+            f"a point; the limit is {_POINT_BYTES / 2**30:.0f} GiB."
         )
 
 

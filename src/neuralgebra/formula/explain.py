@@ -115,7 +115,8 @@ class Explanation:
         text = rf"\frac{{\partial {top}}}{{\partial x_{{k}}}} &= "
         for place, step in enumerate(self.steps):
             if step.function is not None:
-                text += rf"{_latex_function(step.function)}'\!\left(z^{{({step.number})}}{f'_{{{row}}}' if row else ''}\right) "
+                index = f"_{{{row}}}" if row else ""
+                text += rf"{_latex_function(step.function)}'\!\left(z^{{({step.number})}}{index}\right) "
                 continue
             last = place == len(self.steps) - 1
             column = "k" if last else next(names)

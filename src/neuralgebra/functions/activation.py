@@ -28,10 +28,13 @@ from neuralgebra.arithmetic.kind import Value
 from neuralgebra.errors import InputError, UnsupportedError, shown
 from neuralgebra.functions.polynomial import Monomial, Polynomial
 
-__all__ = ["Activation", "Chain", "Element", "Kink", "Row", "activation", "register", "registered"]
+__all__ = ["Activation", "Chain", "Element", "Kink", "Row", "activation", "register", "registered", "resolved"]
 
 Definition = Callable[[Any, Value, Mapping[str, Any]], Value]
 """(kind, argument, parameters) -> value, with + * and the functions of the kind only."""
+
+Stated = float | str | Callable[[Mapping[str, Any]], Any]
+"""A number, or the parameter that holds it ("-x" is minus the parameter x), or a function of the parameters."""
 
 Number = int | float | Fraction
 Parameter = Number | tuple[Number, ...]
@@ -72,16 +75,16 @@ class Kink:
     Parameters
     ----------
     at : float or str or callable
-        The point, or the parameter that holds it ("-x" is minus the parameter x), or a function of the parameters.
-    order : int
+        The point, or the parameter that holds it, or a function of the parameters.
+    order : int or callable
         The lowest derivative that jumps; 0 is a jump of the value itself.
-    chosen : float or str
+    chosen : float or str or callable
         The value given to that derivative at the point.
     """
 
-    at: float | str | Callable[[Mapping[str, Any]], Any]
-    order: int
-    chosen: float | str
+    at: Stated
+    order: int | Callable[[Mapping[str, Any]], int]
+    chosen: Stated
 
 
 @dataclass(frozen=True, eq=False)
@@ -172,7 +175,7 @@ class Activation:
         unknown = dict(self.parameters).keys() - self.row.parameters.keys()
         if unknown:
             raise InputError(
-                f"parameter {shown(min(unknown))!r} received for {self.row.name}; "
+                f"parameter '{shown(min(unknown))}' received for {self.row.name}; "
                 f"{sorted(self.row.parameters) or 'no parameters'} expected."
             )
         given = {**self.row.parameters, **dict(self.parameters)}
@@ -227,13 +230,14 @@ class Activation:
             return Chain(kind, self, z).polynomial(self.row.derivative(order))
 
         with quiet():
-            if order == 0 and self.row.turning is not None and hasattr(kind, "enclose"):
+            if order == 0 and self.row.turning is not None and _encloses(kind):
                 return kind.enclose(exact, z, self.row.turning)
             return exact(z)
 
     def points(self, kind: Any) -> list[tuple[Any, int]]:
         """Return place and order of each kink, as numbers of a kind."""
-        return [(_resolve(kink.at, self.constants(kind)), kink.order) for kink in self.row.kinks]
+        constants, given = self.constants(kind), dict(self.parameters)
+        return [(resolved(kink.at, constants), resolved(kink.order, given)) for kink in self.row.kinks]
 
 
 class Chain:
@@ -258,14 +262,13 @@ class Chain:
         """Return the value of z, a parameter or a chain function."""
         if name not in self.values:
             element = self.activation.row.elements[name]
-            label = "" if self.activation.row.is_element(name) else name
-            self.values[name] = self.kind.keep(self._evaluate(element), label)
+            self.values[name] = self.kind.keep(self._evaluate(element), name)
         return self.values[name]
 
     def _evaluate(self, element: Element) -> Value:
         if self.kind.floating and element.stable is not None:
             return element.stable(self.kind, self.z, self.parameters)
-        if hasattr(self.kind, "enclose") and element.turning is not None:
+        if element.turning is not None and _encloses(self.kind):
             return self.kind.enclose(
                 lambda z: element.definition(self.kind, z, self.parameters), self.z, element.turning
             )
@@ -285,15 +288,12 @@ class Chain:
 
     def monomial(self, monomial: Monomial) -> Any:
         """Return the product of the factors in turns, c z d z …, so that none overflows where the product does not."""
-        exponents = dict(monomial)
-        times_z = ["z"] * exponents.pop("z", 0)
-        turns = range(max(exponents.values(), default=0))
-        names = [name for turn in turns for name, exponent in exponents.items() if turn < exponent]
-        mixed = itertools.chain.from_iterable(itertools.zip_longest(names, times_z))
-        factors = [name for name in mixed if name is not None]
-        safe = bool(names and times_z) and not self._bounded
+        factors = _in_turns(monomial)
+        if not factors:
+            return None
+        safe = "z" in factors and factors[0] != "z" and not self._bounded
         product = self._times_safely if safe else lambda value, name: value * self.variable(name)
-        return functools.reduce(product, factors[1:], self.variable(factors[0])) if factors else None
+        return functools.reduce(product, factors[1:], self.variable(factors[0]))
 
     def _times_safely(self, product: Any, name: str) -> Any:
         """Multiply so that the limit 0 of a product of chain functions wins over an infinite z."""
@@ -306,7 +306,24 @@ class Chain:
         return bool(self.kind.bounded(self.z))
 
 
-def _resolve(value: Any, constants: Mapping[str, Any]) -> Any:
+@functools.cache
+def _in_turns(monomial: Monomial) -> tuple[str, ...]:
+    """Return the factors of a monomial, those other than z and those that are z alternately."""
+    exponents = dict(monomial)
+    times_z = ["z"] * exponents.pop("z", 0)
+    turns = range(max(exponents.values(), default=0))
+    names = [name for turn in turns for name, exponent in exponents.items() if turn < exponent]
+    mixed = itertools.chain.from_iterable(itertools.zip_longest(names, times_z))
+    return tuple(name for name in mixed if name is not None)
+
+
+def _encloses(kind: Any) -> bool:
+    """Return whether values of a kind are sets, whose hull is to be found."""
+    return not kind.floating and hasattr(kind, "enclose")
+
+
+def resolved(value: Any, constants: Mapping[str, Any]) -> Any:
+    """Return what a kink states, given the parameters."""
     if callable(value):
         return value(constants)
     if isinstance(value, str):
@@ -324,7 +341,7 @@ _ROWS: dict[str, Row] = {}
 def register(row: Row, *, replace: bool = False) -> Row:
     """Add a row to the catalogue under its name; an existing name is refused unless `replace`."""
     if row.name in _ROWS and not replace:
-        raise InputError(f"activation {shown(row.name)!r} is registered already; choose another name.")
+        raise InputError(f"activation '{shown(row.name)}' is registered already; choose another name.")
     _ROWS[row.name] = row
     return row
 
@@ -364,7 +381,7 @@ def activation(name: str, **parameters: Any) -> Activation:
     if name not in _ROWS:
         near = difflib.get_close_matches(str(name), _ROWS, 3)
         raise UnsupportedError(
-            f"activation {shown(name)!r} received; the catalogue has no such function.\n"
+            f"activation '{shown(name)}' received; the catalogue has no such function.\n"
             + (f"Did you mean {' or '.join(near)}?" if near else "na.activations() lists them; na.register adds one.")
         )
     given = {n: _parameter(n, v) for n, v in parameters.items()}
@@ -377,10 +394,10 @@ def _parameter(name: str, value: Any) -> Parameter:
         numbers = tuple(v if type(v) in (int, Fraction) else float(v) for v in values)
     except (TypeError, ValueError):
         raise InputError(
-            f"parameter {shown(name)!r} is {shown(repr(value))}; a number or one number per coordinate is expected."
+            f"parameter '{shown(name)}' is {shown(repr(value))}; a number or one number per coordinate is expected."
         ) from None
     if not all(map(math.isfinite, numbers)):
-        raise InputError(f"parameter {shown(name)!r} is {shown(repr(value))}; finite numbers are expected.")
+        raise InputError(f"parameter '{shown(name)}' is {shown(repr(value))}; finite numbers are expected.")
     return numbers[0] if np.ndim(value) == 0 else numbers
 
 

@@ -24,6 +24,8 @@ from collections.abc import Callable
 from fractions import Fraction
 from typing import Any
 
+import numpy as np
+
 from neuralgebra.functions import special
 from neuralgebra.functions.activation import Definition, Element, Kink, Row, register
 from neuralgebra.functions.polynomial import Polynomial, variables
@@ -99,6 +101,11 @@ def _with_left(name: str, derivative: Polynomial, right: Callable[[Any, Any], An
     return Element(name, derivative, exact, stable, turning=(0.0,))
 
 
+def _elu_order(p: Any) -> int:
+    """Return the order of the kink of elu: 2 if alpha is 1, for every coordinate."""
+    return 2 if np.all(np.equal(p["alpha"], 1)) else 1
+
+
 # Chains that several rows share -----------------------------------------------------------------------------------
 
 TANH = Element("t", c, lambda k, z, p: k.tanh(z), special.tanh, turning=())
@@ -114,17 +121,12 @@ RECIPROCAL = Element("r", -r * r, lambda k, z, p: 1 / z)
 STEP = Element("H", ZERO, lambda k, z, p: k.step(z), turning=())
 SIGN = Element("s", ZERO, lambda k, z, p: k.sign(z), turning=())
 LEAKY = (
-    Element("y", S, lambda k, z, p: k.where_greater(z, 0, z, p["slope"] * z)),
+    Element("y", S, lambda k, z, p: k.where_greater(z, 0, z, p["slope"] * z), turning=(0.0,)),
     Element("S", ZERO, lambda k, z, p: k.where_greater(z, 0, 1, p["slope"])),
 )
 
 SMOOTH = (
-    Row(
-        "identity",
-        z,
-        inverse="identity",
-        names={"onnx": "Identity", "torch": "Identity", "sklearn": "identity"},
-    ),
+    Row("identity", z, inverse="identity", names={"onnx": "Identity", "torch": "Identity", "sklearn": "identity"}),
     Row(
         "tanh",
         t,
@@ -402,7 +404,7 @@ PIECEWISE = (
         parameters={"alpha": 1},
         range=(-1, INF),
         turning=(0.0,),
-        kinks=(Kink(0, 1, "alpha"),),
+        kinks=(Kink(0, _elu_order, "alpha"),),
         names={"onnx": "Elu", "torch": "ELU"},
     ),
     Row(
@@ -432,7 +434,7 @@ PIECEWISE = (
         ),
         parameters={"alpha": 1},
         range=(-1, INF),
-        kinks=(Kink(0, 2, 1),),
+        kinks=(Kink(0, 2, lambda p: 1 / p["alpha"]),),
         names={"onnx": "Celu", "torch": "CELU"},
     ),
     Row(

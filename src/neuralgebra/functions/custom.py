@@ -113,7 +113,7 @@ def register_expression(
     1 + 1/2*c1*c2*z
     """
     if not re.fullmatch(r"[A-Za-z][A-Za-z0-9_]*", str(name)):
-        raise InputError(f"name {shown(name)!r} received; letters, digits and underscores are expected.")
+        raise InputError(f"name '{shown(name)}' received; letters, digits and underscores are expected.")
     _check(expression, symbol)
     if kinks is None and expression.has(*CASES):
         raise InputError(

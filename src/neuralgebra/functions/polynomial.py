@@ -48,7 +48,7 @@ class Polynomial:
         return hash(tuple(self.terms.items()))
 
     def __repr__(self) -> str:
-        return " + ".join(f"{c}*{_product(m)}" for m, c in self) or "0"
+        return " + ".join(_term(m, c) for m, c in self) or "0"
 
     def __add__(self, other: Polynomial | int | Fraction) -> Polynomial:
         terms = dict(self.terms)
@@ -112,5 +112,6 @@ def _times(m: Monomial, n: Monomial) -> Monomial:
     return tuple(sorted(exponents.items()))
 
 
-def _product(monomial: Monomial) -> str:
-    return "*".join(f"{n}^{e}" if e > 1 else n for n, e in monomial) or "1"
+def _term(monomial: Monomial, coefficient: Fraction) -> str:
+    factors = [f"{n}^{e}" if e > 1 else n for n, e in monomial]
+    return "*".join(factors if factors and coefficient == 1 else [str(coefficient), *factors])

@@ -44,9 +44,9 @@ def scaled_exp(k: Any, z: Value, factor: Any) -> Value:
 
 def scaled_power(k: Any, z: Value, exponent: Any, factor: Any) -> Value:
     """Return factor·z^exponent, also where the power alone overflows; a vanishing factor wins."""
-    if isinstance(exponent, int | float) and exponent > -1:
+    if isinstance(exponent, int | float) and exponent >= -1:
         return k.times(k.power(z, exponent), factor)
-    below = (exponent <= -1) * 1.0
+    below = 1.0 if isinstance(exponent, int | float) else k.step(-1.0 - exponent)
     return k.times(k.power(z, -below), k.times(k.power(z, exponent + below), factor))
 
 
@@ -137,55 +137,62 @@ def softsign(k: Any, z: Value, _: Parameters) -> Value:
     return k.xp.where(a > 1, k.sign(z) / (1 + 1 / large), z / (1 + a))
 
 
-# erfcx(x)·(1 + 2x) for x >= 0 is smooth in y = (x - K)/(x + K); these are its Chebyshev coefficients, rounded to
-# double from 50 digits (construction: Shepherd and Laframboise, Math. Comp. 36 (1981) 249-253).
+# erfcx(t)·(1 + 2t) for t >= 0 is smooth in y = (t - K)/(t + K): its interpolant in 25 Chebyshev points, from 60 digits,
+# in powers of y, where its terms do not cancel (after Shepherd and Laframboise, Math. Comp. 36 (1981) 249-253).
 ERFCX_SHIFT = 3.75
-ERFCX_CHEBYSHEV = (
-    1.1775789345674017,
-    -0.004590054580646478,
-    -0.08424913336651792,
-    0.05920993999819189,
-    -0.026658668435305753,
-    0.009074997670705265,
-    -0.002413163540417608,
-    0.0004907758365258086,
-    -6.916973302501207e-05,
-    4.13902798607301e-06,
-    7.74038306619849e-07,
-    -2.1886401049234397e-07,
-    1.076499946567091e-08,
-    4.521959811218287e-09,
-    -7.754400208831351e-10,
-    -6.318088340886684e-11,
-    2.86879501093067e-11,
-    1.9455868545777347e-13,
-    -9.65469674843344e-13,
-    3.25254814814874e-14,
-    3.3478119482868056e-14,
-    -1.864562880419313e-15,
-    -1.2507950530688648e-15,
-    7.418235256624044e-17,
-    5.068148904796111e-17,
+ERFCX_POLYNOMIAL = (
+    1.2375126308378275,
+    -0.14024059858554697,
+    0.003585415485463775,
+    0.08227673849014516,
+    -0.10880393014171785,
+    0.09230432116037876,
+    -0.058693398590212366,
+    0.028362277418940665,
+    -0.009746579552504244,
+    0.0017556258530017257,
+    0.0002937136342850081,
+    -0.0002901540809795271,
+    5.1649211390702855e-05,
+    2.2384240314224437e-05,
+    -1.1444412439171722e-05,
+    -9.735619015182663e-07,
+    1.752057970166318e-06,
+    -5.721597255990987e-08,
+    -2.591069687796658e-07,
+    2.3261913276696566e-08,
+    3.8965452548985966e-08,
+    -3.743568033634583e-09,
+    -5.28428697963142e-09,
+    3.110310719839165e-10,
+    4.434959070009628e-10,
 )
+
+
+def _horner(k: Any, coefficients: tuple[float, ...], y: Value) -> Value:
+    """Return the value of a polynomial, lowest coefficient first; NumPy needs one buffer for it."""
+    value = 0.0 * y + coefficients[-1]
+    for coefficient in coefficients[-2::-1]:
+        if k.numpy:
+            value *= y
+            value += coefficient
+        else:
+            value = value * y + coefficient
+    return value
 
 
 def _erfcx(k: Any, t: Value) -> Value:
     """Return exp(t²)·erfc(t) for 0 <= t <= 40."""
     y = (t - ERFCX_SHIFT) / (t + ERFCX_SHIFT)
-    b, c = 0.0 * y, 0.0 * y
-    for coefficient in reversed(ERFCX_CHEBYSHEV[1:]):
-        b, c = coefficient + 2 * y * b - c, b
-    return (ERFCX_CHEBYSHEV[0] + y * b - c) / (1 + 2 * t)
+    return _horner(k, ERFCX_POLYNOMIAL, y) / (1 + 2 * t)
 
 
-def ndtr(k: Any, z: Value, _: Parameters) -> Value:
-    """Return Φ(z) = erfc(-z/√2)/2 with relative accuracy in the lower tail."""
-    native = k.native("ndtr")
-    if native is not None:
-        return native(z)
-    scaled = _erfcx(k, k.minimum(k.abs(z) * math.sqrt(0.5), 40.0))
-    tail = scaled * k.exp(-0.5 * z * z) * 0.5
-    return k.xp.where(z > 0, 1 - tail, tail)
+def ndtr(k: Any, z: Value, p: Parameters) -> Value:
+    """Return Φ(z) = erfc(-z/√2)/2 with relative accuracy in the lower tail, gradual underflow included."""
+    a = k.abs(z)
+    tail = 0.5 * _erfcx(k, k.minimum(a * math.sqrt(0.5), 40.0)) * k.exp(-0.5 * z * z)
+    near = 0.5 + 0.5 * erf(k, z * math.sqrt(0.5), p)
+    return k.xp.where(a < 1, near, k.xp.where(z > 0, 1 - tail, tail))
 
 
 def softshrink(k: Any, z: Value, p: Parameters) -> Value:

@@ -83,9 +83,7 @@ class Builder:
                 needed.update(self.nodes[place - 1].inputs)
         kept = sorted(needed - {0})
         places = {0: 0, **{old: new + 1 for new, old in enumerate(kept)}}
-        nodes = tuple(
-            Node(self.nodes[p - 1].layer, tuple(places[i] for i in self.nodes[p - 1].inputs)) for p in kept
-        )
+        nodes = tuple(Node(self.nodes[p - 1].layer, tuple(places[i] for i in self.nodes[p - 1].inputs)) for p in kept)
         return nodes, places[output]
 
 

@@ -332,9 +332,7 @@ def matrix(weight: Any) -> Linear:
     return weight if isinstance(weight, Linear) else Dense(weight)
 
 
-def identity(
-    size: int, copies: int = 1, factors: Any = None, dtype: np.dtype | type = np.float64
-) -> Kronecker:
+def identity(size: int, copies: int = 1, factors: Any = None, dtype: np.dtype | type = np.float64) -> Kronecker:
     """Return [c₁I, c₂I, …]: the sum of `copies` blocks of `size` coordinates, each times its factor."""
     row = np.ones((1, copies), dtype) if factors is None else np.asarray([factors], dtype)
     return Kronecker(row, 1, size)
