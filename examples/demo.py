@@ -10,7 +10,7 @@ from neuralgebra.show.summary import summary_text
 HERE = Path(__file__).parent
 MODEL = HERE / "diabetes.onnx"
 ROWS = 3
-HEAD = 12
+HEAD = 6
 
 
 def main() -> None:
@@ -27,13 +27,13 @@ def main() -> None:
     title("Its formula")
     print(f.formula().text())
 
-    title("Its Jacobian as formula (shorter: --digits 4)")
+    title("Its Jacobian as formula, weights rounded to 4 digits")
     known = set(f.formula().text().splitlines())
     print_new(f.formula(1, digits=4).text(), {line.split(" = ")[0] for line in known})
 
     title("Its Hessian as formula, the first lines")
     print_new(f.formula(2, digits=4).text(), {line.split(" = ")[0] for line in f.formula(1).text().splitlines()}, HEAD)
-    print("neuralgebra formula examples/diabetes.onnx --order 2 prints all of it, with every digit")
+    print("neuralgebra formula examples/diabetes.onnx --order 2 prints all of it, with every digit.")
 
     title("The chain rule behind it")
     print(f.explain("jacobian"))

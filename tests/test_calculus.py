@@ -42,9 +42,7 @@ def test_value_jacobian_hessian_against_difference_quotients(data: st.DataObject
     for j in range(n):
         np.testing.assert_allclose(jacobian[:, j], derivative(f, x, (j,)), rtol=1e-10, atol=1e-10 * majorant(jacobian))
     for j, k in itertools.product(range(n), repeat=2):
-        np.testing.assert_allclose(
-            hessian[:, j, k], derivative(f, x, (j, k)), rtol=1e-9, atol=1e-9 * majorant(hessian)
-        )
+        np.testing.assert_allclose(hessian[:, j, k], derivative(f, x, (j, k)), rtol=1e-9, atol=1e-9 * majorant(hessian))
 
 
 @given(st.data())

@@ -85,6 +85,14 @@ def test_numbers_read_back_to_the_same_bits():
     assert extremes.formula().text() == "y1 = 1e-300*x1 - 1e+300*x2 + 0.30000000000000004"
 
 
+def test_every_name_has_one_line_and_every_output_its_own():
+    form = net("tanh", sizes=(3, 2, 2)).formula(2)
+    names = [line.symbol.name for line in form.form.lines]
+    assert len(names) == len(set(names)) == 3 * 2 + 2 + 2 * 3 + 2 * 6
+    assert not any(name.endswith("_") for name in names)
+    assert form.text().splitlines()[-1].startswith("d2y2_dx3_dx3 = ")
+
+
 def test_digits_round_the_weights_and_nothing_else():
     f = net(seed=4)
     to_three = np.vectorize(lambda v: float(f"{v:.3g}"))

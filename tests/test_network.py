@@ -253,6 +253,9 @@ BAD = {
     ),
     "selection out of range": (lambda f: na.Network.from_layer(na.Select([2]), 2), ShapeError, "coordinates 2 to 2"),
     "softmax groups": (lambda f: na.Network.from_layer(na.Softmax(2), 3), ShapeError, "multiple"),
+    "contraction": (lambda f: na.Multiply((1, 2, 3)), ShapeError, r"\(1, 2, 3\)"),
+    "no copies": (lambda f: na.Kronecker([[1.0]], 0, 1), ShapeError, "before=0"),
+    "no patches": (lambda f: na.Convolution([[1.0]], np.zeros((0, 1), int), 2), ShapeError, r"\(0, 1\)"),
     "input shape": (lambda f: na.Network((), 0, 4, input_shape=(3, 1)), ShapeError, r"\(3, 1\)"),
 }
 

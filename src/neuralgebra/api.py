@@ -76,8 +76,7 @@ def _target(target: str) -> Any:
 
 @functools.cache
 def bind() -> None:
-    """Fill the catalogue of functions and make every question of the table a method of Network."""
-    importlib.import_module("neuralgebra.functions.catalogue")
+    """Make every question of the table a method of Network."""
     network = _target(FUNCTIONS["Network"])
     for name, target in METHODS.items():
         setattr(network, name, _Late(name, target))

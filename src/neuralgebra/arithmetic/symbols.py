@@ -14,10 +14,17 @@ from neuralgebra.arithmetic.kind import ObjectKind, Value
 __all__ = ["Symbols", "exact_number", "rounded"]
 
 
+_LONG = 10**9
+
+
 def exact_number(value: int | float | Fraction) -> sympy.Expr:
-    """Return a number as SymPy holds it exactly: Integer, Rational, or a Float with all bits of the double."""
+    """Return a number as SymPy holds it exactly: Integer, Rational, or a Float with all bits of the double.
+
+    A fraction with a long denominator, such as the constants of selu, becomes a Float of 17 digits: it is to be read.
+    """
     if isinstance(value, Fraction):
-        return sympy.Rational(value.numerator, value.denominator)
+        exact = sympy.Rational(value.numerator, value.denominator)
+        return exact if value.denominator < _LONG else sympy.Float(exact, 17)
     if isinstance(value, int | np.integer):
         return sympy.Integer(int(value))
     number = float(value)
@@ -25,8 +32,8 @@ def exact_number(value: int | float | Fraction) -> sympy.Expr:
 
 
 def rounded(array: np.ndarray, digits: int | None) -> np.ndarray:
-    """Return the array with every entry rounded to a number of significant digits."""
-    if digits is None:
+    """Return the array with every entry rounded to a number of significant digits; integers stay."""
+    if digits is None or np.asarray(array).dtype.kind in "iu":
         return array
     result: np.ndarray = np.vectorize(lambda v: float(f"{v:.{digits}g}"), otypes=[float])(np.asarray(array, float))
     return result

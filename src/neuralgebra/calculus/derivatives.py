@@ -113,8 +113,8 @@ def hessian(network: Network, x: Any) -> Value:
     >>> import neuralgebra as na
     >>> f = na.Network.from_layers([([[1, 1], [1, 1]], [1, 1]), ([[1, 1]], None)], "sigmoid")
     >>> f.hessian([1, 1]).round(7)
-    array([[[-0.0817812, -0.0817812],
-            [-0.0817812, -0.0817812]]])
+    array([[[-0.0817831, -0.0817831],
+            [-0.0817831, -0.0817831]]])
     """
     return _blocks(network, x, 2)[2]
 
@@ -147,7 +147,7 @@ def input_jet(k: Any, x: Value, indices: IndexSet) -> Jet:
     levels: list[Value | None] = [x[None, ...]] + [None] * indices.order
     if indices.order:
         n = x.shape[-1]
-        eye = np.eye(n)[[index[0] for index in indices.levels[1]]]
+        eye = np.eye(n, dtype=int)[[index[0] for index in indices.levels[1]]]
         levels[1] = k.reshape(k.weight(eye), (len(eye), *(1,) * (len(x.shape) - 1), n))
     return Jet(indices, tuple(levels))
 
@@ -162,7 +162,7 @@ def matrices(k: Any, jet: Jet, level: int, n: int, batch: tuple[int, ...]) -> Va
         return k.broadcast(array[0, ...], (*batch, m))
     factors = [factorial(index) for index in jet.indices.levels[level]]
     if level > 1:
-        array = array * k.weight(np.array(factors, dtype=float).reshape((-1, *(1,) * (len(array.shape) - 1))))
+        array = array * k.weight(np.array(factors).reshape((-1, *(1,) * (len(array.shape) - 1))))
     full = k.broadcast(array, (len(factors), *batch, m))
     spread = k.take(full, _places(jet.indices, level, n), 0)
     axes = (*range(level, level + len(batch) + 1), *range(level))
@@ -208,7 +208,7 @@ def accept(network: Network, x: Any) -> tuple[Arrays, Value]:
             f"x of shape {tuple(x.shape)} received; (..., {network.input_size}) expected, one column for each of "
             f"{', '.join(network.input_names[:8])}{' …' if network.input_size > 8 else ''}."
         )
-    if not k.double and network.dtype == np.float64:
+    if not k.double and network.arrays and network.dtype == np.float64:
         warnings.warn(
             "float32 input: the float64 weights of this network are rounded to float32. Pass float64 to keep them.",
             PrecisionWarning,

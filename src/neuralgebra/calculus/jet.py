@@ -130,10 +130,14 @@ def convolve(
         The kind of number.
     indices : IndexSet
         The index set of both factors.
-    first, second : int
-        The levels of the factors.
-    u, v : array or None
-        Levels, shapes (K_first, ..., n) and (K_second, ..., n).
+    first : int
+        The level of u.
+    u : array or None
+        Shape (K_first, ..., n).
+    second : int
+        The level of v.
+    v : array or None
+        Shape (K_second, ..., n).
     product : callable, optional
         A bilinear map of coefficients; multiplication by default.
 

@@ -55,11 +55,11 @@ class Formula:
         identifiers are listed first.
         """
         renamed = [f"# {new} stands for {shown(old)!r}" for old, new in self.form.safe.items()]
-        return "\n".join([*renamed, *text_lines(self.form)])
+        return "\n".join([*renamed, *text_lines(self.form, self.digits)])
 
     def latex(self) -> str:
         r"""Return the let-form as a LaTeX ``aligned`` environment between ``$$``."""
-        return _aligned(latex_lines(self.form))
+        return _aligned(latex_lines(self.form, self.digits))
 
     def inlined_size(self) -> int:
         """Return how many nodes the inlined expressions of the highest order have in all; nothing is built."""
@@ -92,7 +92,9 @@ class Formula:
         outputs = [line for line in self.form.lines if not line.unit and len(line.keys) == self.order]
         lines = [replace(line, expression=entries[self._entry(line)]) for line in outputs]
         form = replace(self.form, lines=tuple(lines))
-        return "\n".join(text_lines(form)) if notation == "text" else _aligned(latex_lines(form))
+        return (
+            "\n".join(text_lines(form, self.digits)) if notation == "text" else _aligned(latex_lines(form, self.digits))
+        )
 
     def _entry(self, line: Let) -> tuple[int, ...]:
         names = [self.form.safe.get(name, name) for name in self.form.network.output_names]
@@ -147,7 +149,8 @@ def formula(network: Network, order: int = 0, *, digits: int | None = None) -> F
     order : int
         0: value; 1: and Jacobian; 2: and Hessian; ….
     digits : int, optional
-        Round the weights to this many significant digits; all are kept by default.
+        Round the weights, and the products of weights in derivatives, to this many significant digits; all are kept
+        by default.
 
     Returns
     -------
@@ -164,7 +167,7 @@ def formula(network: Network, order: int = 0, *, digits: int | None = None) -> F
     >>> import neuralgebra as na
     >>> f = na.Network.from_layers([([[2.0]], [1.0]), ([[0.5]], None)], "tanh")
     >>> print(f.formula(1).text())
-    z1_1 = 1.0 + 2.0*x1
+    z1_1 = 2.0*x1 + 1.0
     a1_1 = tanh(z1_1)
     c1_1 = cosh(z1_1)**(-2)
     y1 = 0.5*a1_1

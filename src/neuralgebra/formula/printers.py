@@ -17,15 +17,17 @@ __all__ = ["latex_lines", "text_lines"]
 _GREEK = {"Phi": r"\Phi", "phi": r"\varphi"}
 
 
-def _shortest(number: sympy.Float) -> str:
-    return repr(float(number))
+def _shortest(number: sympy.Float, digits: int | None) -> str:
+    value = float(number)
+    return repr(value if digits is None else float(f"{value:.{digits}g}"))
 
 
 class _Ordered:
     """Sums in the order in which their names were introduced, constants last."""
 
-    def __init__(self, form: LetForm, settings: dict[str, Any]) -> None:
+    def __init__(self, form: LetForm, digits: int | None, settings: dict[str, Any]) -> None:
         super().__init__(settings)  # type: ignore[call-arg]
+        self.digits = digits
         names = (*form.inputs, *(line.symbol for line in form.lines))
         self._place = {symbol: place for place, symbol in enumerate(names)}
 
@@ -43,14 +45,14 @@ class _Text(_Ordered, StrPrinter):  # type: ignore[misc]
     """SymPy's text, with shortest round-trip numbers."""
 
     def _print_Float(self, expr: Any) -> str:
-        return _shortest(expr)
+        return _shortest(expr, self.digits)
 
 
 class _Latex(_Ordered, LatexPrinter):  # type: ignore[misc]
     """SymPy's LaTeX, with shortest round-trip numbers."""
 
     def _print_Float(self, expr: Any) -> str:
-        mantissa, _, exponent = _shortest(expr).partition("e")
+        mantissa, _, exponent = _shortest(expr, self.digits).partition("e")
         if not exponent:
             return mantissa
         return rf"{mantissa} \cdot 10^{{{int(exponent)}}}"
@@ -59,16 +61,16 @@ class _Latex(_Ordered, LatexPrinter):  # type: ignore[misc]
         return bool(expr.is_Float and expr < 0 and not first) or super()._needs_mul_brackets(expr, first, last)
 
 
-def text_lines(form: LetForm) -> list[str]:
+def text_lines(form: LetForm, digits: int | None = None) -> list[str]:
     """Return one line "name = expression" for each let."""
-    printer = _Text(form, {"full_prec": False})
+    printer = _Text(form, digits, {"full_prec": False})
     return [f"{line.symbol.name} = {printer.doprint(line.expression)}" for line in form.lines]
 
 
-def latex_lines(form: LetForm) -> list[str]:
+def latex_lines(form: LetForm, digits: int | None = None) -> list[str]:
     r"""Return one line "name &= expression" for each let."""
     names = {line.symbol: _latex_name(line, form) for line in form.lines}
-    printer = _Latex(form, {"symbol_names": {**_input_names(form), **names}})
+    printer = _Latex(form, digits, {"symbol_names": {**_input_names(form), **names}})
     return [f"{names[line.symbol]} &= {printer.doprint(line.expression)}" for line in form.lines]
 
 

@@ -92,7 +92,7 @@ def _is_nothing(layer: Layer, sizes: Sequence[int]) -> bool:
     if isinstance(layer, Concatenate):
         return len(sizes) == 1
     if isinstance(layer, Select):
-        return np.array_equal(layer.indices, np.arange(sizes[0]))
+        return len(layer.indices) == sizes[0] and np.array_equal(layer.indices, np.arange(sizes[0]))
     if isinstance(layer, Elementwise):
         return layer.only is not None and layer.only.name == "identity"
     return isinstance(layer, Affine) and layer.bias is None and is_identity(layer.weight)

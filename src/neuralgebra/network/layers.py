@@ -24,6 +24,7 @@ from typing import Any
 
 import numpy as np
 
+import neuralgebra.functions.catalogue  # noqa: F401  (layers name functions, so the table must be filled)
 from neuralgebra.errors import InputError, ShapeError
 from neuralgebra.functions.activation import Activation, activation
 from neuralgebra.network.linear import Linear, digest, frozen, matrix
@@ -242,6 +243,14 @@ class Multiply(Layer):
     """
 
     shape: tuple[int, int, int, int] | None = None
+
+    def __post_init__(self) -> None:
+        if self.shape is None:
+            return
+        sizes = tuple(int(n) for n in self.shape)
+        if len(sizes) != 4 or min(sizes) < 1:
+            raise ShapeError(f"Multiply of shape {sizes} received; (batch, p, q, r), each at least 1, expected.")
+        object.__setattr__(self, "shape", sizes)
 
     def structure(self) -> tuple[Any, ...]:
         """Return the shape of the contraction."""

@@ -187,6 +187,10 @@ class Kronecker(Linear):
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "weight", Dense(self.weight).weight)
+        object.__setattr__(self, "before", int(self.before))
+        object.__setattr__(self, "after", int(self.after))
+        if min(self.before, self.after) < 1:
+            raise ShapeError(f"before={self.before}, after={self.after} received; at least 1 each expected.")
         out, inner = self.weight.shape
         object.__setattr__(self, "rows", self.before * out * self.after)
         object.__setattr__(self, "columns", self.before * inner * self.after)
@@ -285,7 +289,8 @@ class Convolution(Linear):
     def __post_init__(self) -> None:
         object.__setattr__(self, "kernel", Dense(self.kernel).weight)
         patches = np.array(self.patches, dtype=np.int64)
-        if patches.ndim != 2 or patches.shape[1] != self.kernel.shape[1]:
+        object.__setattr__(self, "size", int(self.size))
+        if patches.ndim != 2 or not len(patches) or patches.shape[1] != self.kernel.shape[1]:
             raise ShapeError(
                 f"patches of shape {patches.shape} received; (positions, {self.kernel.shape[1]}) expected."
             )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from collections import Counter
 from collections.abc import Sequence
 
 from neuralgebra.errors import InputError, ShapeError, shown
@@ -38,7 +39,7 @@ def checked(names: Sequence[str] | None, prefix: str, count: int, what: str) -> 
     result = tuple(str(name) for name in names)
     if len(result) != count:
         raise ShapeError(f"{len(result)} {what} names received; {count} expected.")
-    doubles = {name for name in result if result.count(name) > 1}
+    doubles = [name for name, times in Counter(result).items() if times > 1]
     if doubles:
         raise InputError(f"{what} name {shown(min(doubles))!r} received more than once; distinct names expected.")
     return result

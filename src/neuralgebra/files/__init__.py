@@ -1,0 +1,1 @@
+"""Files and live objects: one file per format, limits, and the table of formats."""

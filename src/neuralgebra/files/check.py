@@ -1,0 +1,202 @@
+"""Checking a network against independent evaluations: onnxruntime for values, ball arithmetic for derivatives."""
+
+from __future__ import annotations
+
+import warnings
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import onnx
+
+from neuralgebra.arithmetic.balls import Balls
+from neuralgebra.calculus.derivatives import accept, hessian, jacobian, jets, value
+from neuralgebra.errors import MissingExtra, PrecisionWarning, shown
+from neuralgebra.files import onnx_write
+from neuralgebra.network.network import Network
+
+__all__ = ["Check", "Difference", "check"]
+
+_NAMES = ("value", "Jacobian", "Hessian")
+_BALL_ROWS = 20
+
+
+@dataclass(frozen=True)
+class Difference:
+    """The largest difference between two evaluations of one quantity.
+
+    Parameters
+    ----------
+    quantity : str
+        "value", "Jacobian" or "Hessian".
+    against : str
+        The other evaluation, in words.
+    rows : int
+        At how many points.
+    largest : float
+        The largest absolute difference of an entry.
+    scale : float
+        The largest absolute entry.
+    """
+
+    quantity: str
+    against: str
+    rows: int
+    largest: float
+    scale: float
+
+    def __str__(self) -> str:
+        return (
+            f"{self.quantity:9} against {self.against}, {self.rows} points: largest difference {self.largest:.2e} "
+            f"(largest entry {self.scale:.3g})"
+        )
+
+
+@dataclass(frozen=True)
+class Check:
+    """What a check found.
+
+    Parameters
+    ----------
+    differences : tuple of Difference
+        One for each comparison.
+    remarks : tuple of str
+        What could not be compared as asked, and what was done instead.
+    """
+
+    differences: tuple[Difference, ...]
+    remarks: tuple[str, ...] = ()
+
+    def __str__(self) -> str:
+        return "\n".join([*map(str, self.differences), *(f"note: {remark}" for remark in self.remarks)])
+
+
+def check(network: Network, x: Any, *, model: bytes | None = None, bits: int = 128) -> Check:
+    """Compare values with onnxruntime, and value, Jacobian and Hessian with ball arithmetic.
+
+    Parameters
+    ----------
+    network : Network
+        f.
+    x : array_like, shape (rows, n)
+        Points; balls are run at the first 20.
+    model : bytes, optional
+        The ONNX file that the network was read from; by default f is written to ONNX first.
+    bits : int
+        Precision of the balls.
+
+    Returns
+    -------
+    Check
+        The largest differences.
+
+    Raises
+    ------
+    ShapeError
+        When x has not n columns.
+
+    Examples
+    --------
+    >>> import neuralgebra as na
+    >>> f = na.Network.from_layers([([[0.5, 2.0]], [1.0]), ([[3.0]], None)], "tanh")
+    >>> max(d.largest for d in f.check([[0.1, 0.2]]).differences) < 1e-14
+    True
+    """
+    _, points = accept(network, np.asarray(x, dtype=np.float64))
+    points = points.reshape(-1, network.input_size)
+    exact = _against_balls(network, points[:_BALL_ROWS], bits)
+    source, remark = _exported(network) if model is None else (model, "")
+    try:
+        first, note = _against_runtime(network, points, source)
+    except MissingExtra as error:
+        return Check(exact, (str(error),))
+    return Check((first, *exact), tuple(r for r in (remark, note) if r))
+
+
+def _exported(network: Network) -> tuple[bytes, str]:
+    """Return the network as ONNX, in float32 where onnxruntime lacks float64 kernels, and a remark that says so."""
+    missing = onnx_write.without_kernel(network)
+    if not missing:
+        return onnx_write.write(network), ""
+    return onnx_write.write(network, "float32"), f"onnxruntime has no float64 {', '.join(missing)}: compared in float32"
+
+
+def _against_balls(network: Network, x: np.ndarray, bits: int) -> tuple[Difference, ...]:
+    balls = Balls(bits)
+    numbers = value(network, x), jacobian(network, x), hessian(network, x)
+    with balls.precision():
+        exact = jets(balls, network, balls.weight(x), 2)
+        gaps = [_largest(balls, ball, number) for ball, number in zip(exact, numbers, strict=True)]
+    return tuple(
+        Difference(name, f"{bits}-bit balls", len(x), gap, float(np.abs(number).max(initial=0)))
+        for name, gap, number in zip(_NAMES, gaps, numbers, strict=True)
+    )
+
+
+def _largest(balls: Balls, exact: np.ndarray, numbers: np.ndarray) -> float:
+    gaps = balls.abs(exact - balls.weight(numbers))
+    return max((float(gap.upper()) for gap in gaps.flat), default=0.0)
+
+
+def _against_runtime(network: Network, x: np.ndarray, model: bytes) -> tuple[Difference, str]:
+    values, dtype, what, remark = run_onnx(model, x)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", PrecisionWarning)
+        ours = value(network, x.astype(dtype)).astype(np.float64)
+    gap = float(np.abs(ours - values.reshape(ours.shape)).max(initial=0))
+    return Difference("value", f"{what} in {dtype}", len(x), gap, float(np.abs(values).max(initial=0))), remark
+
+
+def run_onnx(model: bytes, x: np.ndarray) -> tuple[np.ndarray, np.dtype, str, str]:
+    """Run an ONNX model with onnxruntime, or with onnx's reference evaluator where there is no kernel.
+
+    Parameters
+    ----------
+    model : bytes
+        A model with one input and one output.
+    x : ndarray, shape (rows, n)
+        Points.
+
+    Returns
+    -------
+    values : ndarray
+        Its output at all points, one row each.
+    dtype : dtype
+        The dtype it was run in.
+    what : str
+        What ran it.
+    remark : str
+        Why it was not onnxruntime; empty otherwise.
+
+    Raises
+    ------
+    MissingExtra
+        When onnxruntime is not installed.
+    """
+    try:
+        import onnxruntime
+    except ImportError:
+        raise MissingExtra("values are not compared: onnxruntime is missing; pip install onnxruntime") from None
+    from onnx.reference import ReferenceEvaluator
+
+    options = onnxruntime.SessionOptions()
+    options.log_severity_level = 4
+    what, remark = f"onnxruntime {onnxruntime.__version__}", ""
+    try:
+        runner = onnxruntime.InferenceSession(model, options, providers=["CPUExecutionProvider"])
+    except onnxruntime.capi.onnxruntime_pybind11_state.NotImplemented as error:
+        runner = ReferenceEvaluator(onnx.load_from_string(model))
+        what, remark = "onnx's reference evaluator", f"onnxruntime cannot run this model: {shown(error)}"
+    return *_run(runner, onnx.load_from_string(model), x), what, remark
+
+
+def _run(runner: Any, model: onnx.ModelProto, x: np.ndarray) -> tuple[np.ndarray, np.dtype]:
+    constants = {tensor.name for tensor in model.graph.initializer}
+    (put,) = [i for i in model.graph.input if i.name not in constants]
+    tensor = put.type.tensor_type
+    dtype = np.dtype(np.float64 if tensor.elem_type == onnx.TensorProto.DOUBLE else np.float32)
+    batch, *shape = [d.dim_value for d in tensor.shape.dim]
+    feed = x.astype(dtype).reshape(len(x), *shape)
+    groups = [feed] if not batch else [feed[i : i + batch] for i in range(0, len(feed), batch)]
+    rows = [np.concatenate([np.ravel(o) for o in runner.run(None, {put.name: g})]).reshape(len(g), -1) for g in groups]
+    return np.concatenate(rows) if rows else np.zeros((0, 0)), dtype
