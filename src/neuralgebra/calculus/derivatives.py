@@ -10,7 +10,7 @@ import numpy as np
 
 from neuralgebra.arithmetic.arrays import Arrays, quiet
 from neuralgebra.arithmetic.kind import Value
-from neuralgebra.calculus.jet import IndexSet, Jet, factorial
+from neuralgebra.calculus.jet import IndexSet, Jet
 from neuralgebra.calculus.propagate import propagate
 from neuralgebra.errors import PrecisionWarning, ResourceError, ShapeError
 from neuralgebra.network.network import Network
@@ -160,19 +160,12 @@ def matrices(k: Any, jet: Jet, level: int, n: int, batch: tuple[int, ...]) -> Va
         return k.zeros((*batch, m, *(n,) * level))
     if level == 0:
         return k.broadcast(array[0, ...], (*batch, m))
-    factors = [factorial(index) for index in jet.indices.levels[level]]
     if level > 1:
-        array = array * k.weight(np.array(factors).reshape((-1, *(1,) * (len(array.shape) - 1))))
-    full = k.broadcast(array, (len(factors), *batch, m))
-    spread = k.take(full, _places(jet.indices, level, n), 0)
+        array = array * k.weight(jet.indices.factorials(level).reshape((-1, *(1,) * (len(array.shape) - 1))))
+    full = k.broadcast(array, (len(jet.indices.levels[level]), *batch, m))
+    spread = k.take(full, jet.indices.spread(level, n), 0)
     axes = (*range(level, level + len(batch) + 1), *range(level))
     return k.permute(spread, axes)
-
-
-def _places(indices: IndexSet, level: int, n: int) -> np.ndarray:
-    places = indices.places(level)
-    entries = [places[tuple(sorted(index))] for index in np.ndindex(*(n,) * level)]
-    return np.array(entries).reshape((n,) * level)
 
 
 def _blocks(network: Network, x: Any, order: int) -> list[Value]:

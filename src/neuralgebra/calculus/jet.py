@@ -74,6 +74,18 @@ class IndexSet:
         return {index: place for place, index in enumerate(self.levels[level])}
 
     @functools.cache  # noqa: B019
+    def factorials(self, level: int) -> np.ndarray:
+        """Return α! for each multi-index of a level."""
+        return np.array([factorial(index) for index in self.levels[level]])
+
+    @functools.cache  # noqa: B019
+    def spread(self, level: int, n: int) -> np.ndarray:
+        """Return the place of ∂ᵢ∂ⱼ… for each entry (i, j, …) of the full array of derivatives by n variables."""
+        places = self.places(level)
+        entries = [places[tuple(sorted(index))] for index in np.ndindex(*(n,) * level)]
+        return np.array(entries).reshape((n,) * level)
+
+    @functools.cache  # noqa: B019
     def splits(self, first: int, second: int) -> tuple[list[tuple[np.ndarray, np.ndarray]], np.ndarray]:
         """Return all ways β + γ = α with |β| = first, |γ| = second.
 
