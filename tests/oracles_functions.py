@@ -51,6 +51,7 @@ FORMULAS: dict[str, Callable[..., Any]] = {
     "square": lambda z: z * z,
     "reciprocal": lambda z: 1 / z,
     "power": lambda z, p: mpmath.exp(p * mpmath.log(z)),
+    "lisht": lambda z: z * mpmath.sinh(z) / mpmath.cosh(z),
     "gaussian": lambda z: mpmath.exp(-z * z),
     "erf": mpmath.erf,
     "relu": lambda z: max(z, mpf(0)),

@@ -28,7 +28,7 @@ def exact_number(value: int | float | Fraction) -> sympy.Expr:
     if isinstance(value, int | np.integer):
         return sympy.Integer(int(value))
     number = float(value)
-    return sympy.Integer(0) if number == 0 else sympy.Float(number, 17)
+    return sympy.Integer(int(number)) if number in (-1, 0, 1) else sympy.Float(number, 17)
 
 
 def rounded(array: np.ndarray, digits: int | None) -> np.ndarray:

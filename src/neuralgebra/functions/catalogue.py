@@ -341,6 +341,7 @@ SMOOTH = (
         range=(0, INF),
         names={"onnx": "Pow"},
     ),
+    Row("lisht", z * t, (TANH, SECH2), range=(0, INF), turning=(0.0,)),
     Row(
         "gaussian",
         g,
