@@ -167,7 +167,7 @@ def formula(network: Network, order: int = 0, *, digits: int | None = None) -> F
     >>> import neuralgebra as na
     >>> f = na.Network.from_layers([([[2.0]], [1.0]), ([[0.5]], None)], "tanh")
     >>> print(f.formula(1).text())
-    z1_1 = 2.0*x1 + 1.0
+    z1_1 = 2.0*x1 + 1
     a1_1 = tanh(z1_1)
     c1_1 = cosh(z1_1)**(-2)
     y1 = 0.5*a1_1
