@@ -5,8 +5,10 @@ from __future__ import annotations
 import copy
 import itertools
 import pickle
+import runpy
 import subprocess
 import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -295,3 +297,9 @@ def test_the_public_names_exist():
     assert set(na.__all__) <= set(dir(na))
     with pytest.raises(AttributeError, match="nonsense"):
         na.nonsense  # noqa: B018
+
+
+def test_the_stubs_are_those_of_the_tables():
+    stubs = runpy.run_path(str(Path(__file__).parent.parent / "tools" / "make_stubs.py"))["STUBS"]
+    for path, make in stubs.items():
+        assert path.read_text() == make(), "run: python tools/make_stubs.py"

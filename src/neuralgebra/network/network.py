@@ -30,11 +30,12 @@ from neuralgebra.network.layers import (
     Select,
 )
 from neuralgebra.network.linear import Dense, Diagonal, Linear, digest, frozen, identity
+from neuralgebra.network.questions import Questions
 
 __all__ = ["Network", "check_inputs", "pair"]
 
 
-class Network:
+class Network(Questions):
     """A feed-forward network as an immutable function R^n -> R^m.
 
     Parameters
