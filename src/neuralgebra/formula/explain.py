@@ -88,20 +88,23 @@ class Explanation:
         return [*lines, f"y  = {inner}"]
 
     def _index_form(self) -> str:
-        names, row = _index_names(), "o" if self.outputs > 1 else ""
-        text = "∂y[o]/∂x[k] = " if self.outputs > 1 else "∂y/∂x[k] = "
-        for place, step in enumerate(self.steps):
+        text = "∂y[o]/∂x[k] =" if self.outputs > 1 else "∂y/∂x[k] ="
+        for step, row, column in self._indexed():
             number = _sub(step.number)
             if step.function is not None:
-                text += f"{step.function}'(z{number}{f'[{row}]' if row else ''}) "
-                continue
-            last = place == len(self.steps) - 1
-            column = "k" if last else next(names)
-            if not last:
-                text += f"Σ_{{{column}=1..{step.columns}}} "
-            text += f"W{number}[{row and row + ','}{column}] "
+                text += f" {step.function}'(z{number}{f'[{row}]' if row else ''})"
+            else:
+                text += "" if column == "k" else f" Σ_{{{column}=1..{step.columns}}}"
+                text += f" W{number}[{row and row + ','}{column}]"
+        return text
+
+    def _indexed(self) -> Iterator[tuple[_Step, str, str]]:
+        """Yield each factor with the names of its row and column; a lone output has no row, inputs are k."""
+        names, row = _index_names(), "o" if self.outputs > 1 else ""
+        for step in self.steps:
+            column = row if step.function is not None else "k" if step is self.steps[-1] else next(names)
+            yield step, row, column
             row = column
-        return text.rstrip()
 
     def latex(self) -> str:
         r"""Return matrix form, with a shape under every factor, and index form as LaTeX."""
@@ -110,21 +113,15 @@ class Explanation:
         return "$$\\begin{aligned}\n" + matrix + " \\\\\n" + self._latex_index() + "\n\\end{aligned}$$"
 
     def _latex_index(self) -> str:
-        names, row = _index_names(), "o" if self.outputs > 1 else ""
-        top = "y_{o}" if self.outputs > 1 else "y"
-        text = rf"\frac{{\partial {top}}}{{\partial x_{{k}}}} &= "
-        for place, step in enumerate(self.steps):
+        text = rf"\frac{{\partial {'y_{o}' if self.outputs > 1 else 'y'}}}{{\partial x_{{k}}}} &="
+        for step, row, column in self._indexed():
             if step.function is not None:
                 index = f"_{{{row}}}" if row else ""
-                text += rf"{_latex_function(step.function)}'\!\left(z^{{({step.number})}}{index}\right) "
-                continue
-            last = place == len(self.steps) - 1
-            column = "k" if last else next(names)
-            if not last:
-                text += rf"\sum_{{{column}=1}}^{{{step.columns}}} "
-            text += rf"W^{{({step.number})}}_{{{row}{column}}} "
-            row = column
-        return text.rstrip()
+                text += rf" {_latex_function(step.function)}'\!\left(z^{{({step.number})}}{index}\right)"
+            else:
+                text += "" if column == "k" else rf" \sum_{{{column}=1}}^{{{step.columns}}}"
+                text += rf" W^{{({step.number})}}_{{{row}{column}}}"
+        return text
 
 
 def explain(network: Network, question: str = "jacobian") -> Explanation:
