@@ -5,10 +5,11 @@ from __future__ import annotations
 import sys
 
 import numpy as np
+import onnx
 import pytest
 
 import neuralgebra as na
-from neuralgebra.files import onnx_write
+from neuralgebra.files import onnx_read, onnx_write
 
 
 def net(activation, dtype=np.float64):
@@ -73,3 +74,47 @@ def test_kinks_and_exact_zeros_agree_with_balls():
     f = net("relu")
     found = f.check(np.zeros((3, 2)))
     assert [d.largest for d in found.differences[1:]] == [0, 0, 0]
+
+
+def graph(inputs, outputs, nodes, weights=()):
+    shapes = {**inputs, **outputs}
+    info = {n: onnx.helper.make_tensor_value_info(n, onnx.TensorProto.FLOAT, s) for n, s in shapes.items()}
+    tensors = [onnx.numpy_helper.from_array(np.asarray(w, np.float32), n) for n, w in weights]
+    made = onnx.helper.make_graph(nodes, "g", [info[n] for n in inputs], [info[n] for n in outputs], tensors)
+    opset = [onnx.helper.make_opsetid("", 17)]
+    return onnx.helper.make_model(made, opset_imports=opset, ir_version=8).SerializeToString()
+
+
+NODE = onnx.helper.make_node
+FOREIGN = {
+    "two outputs": graph(
+        {"x": ["N", 3]}, {"a": ["N", 3], "b": ["N", 3]}, [NODE("Tanh", ["x"], ["a"]), NODE("Relu", ["x"], ["b"])]
+    ),
+    "two inputs": graph({"x": ["N", 2], "w": ["N", 2]}, {"y": ["N", 2]}, [NODE("Add", ["x", "w"], ["y"])]),
+    "one sample without batch axis": graph({"x": [3]}, {"y": [3]}, [NODE("Tanh", ["x"], ["y"])]),
+    "fixed batch of three": graph({"x": [3, 2]}, {"y": [3, 2]}, [NODE("Tanh", ["x"], ["y"])]),
+    "batch of one, as an image": graph(
+        {"x": [1, 1, 2, 2]}, {"y": [1, 4]}, [NODE("Flatten", ["x"], ["h"]), NODE("Tanh", ["h"], ["y"])]
+    ),
+}
+
+
+@pytest.mark.parametrize("name", FOREIGN)
+def test_foreign_models_of_every_signature_agree(name):
+    f = onnx_read.read(FOREIGN[name])
+    x = np.random.default_rng(0).normal(size=(7, f.input_size))
+    found = f.check(x, model=FOREIGN[name])
+    assert found.differences[0].largest < 1e-6
+    wrong = f[::-1] if f.output_size > 1 else f + 1
+    assert wrong.check(x, model=FOREIGN[name]).differences[0].largest > 1e-3
+
+
+def test_nan_is_never_hidden():
+    f = na.Network.function("log", 1)
+    found = f.check([[1.0], [-1.0], [2.0]]).differences
+    assert np.isnan(found[0].largest) or found[0].largest == np.inf
+    assert np.isnan(found[1].largest)
+
+
+def test_no_rows():
+    assert [d.largest for d in net("tanh").check(np.zeros((0, 2))).differences] == [0, 0, 0, 0]

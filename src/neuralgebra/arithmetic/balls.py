@@ -48,8 +48,10 @@ class Balls(ObjectKind):
 
     def matvec(self, weight: np.ndarray, x: Value) -> Value:
         """Return ``x @ weight.T`` by FLINT's matrix product."""
-        matrix = flint.arb_mat(self.weight(weight).tolist())
         flat = x.reshape(-1, x.shape[-1])
+        if not len(flat):
+            return self.zeros((*x.shape[:-1], weight.shape[0]))
+        matrix = flint.arb_mat(self.weight(weight).tolist())
         product = flint.arb_mat(flat.tolist()) * matrix.transpose()
         rows = np.array(product.tolist(), dtype=object).reshape(len(flat), weight.shape[0])
         return rows.reshape(*x.shape[:-1], weight.shape[0])

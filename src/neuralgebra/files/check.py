@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import warnings
 from dataclasses import dataclass
 from typing import Any
@@ -134,8 +135,9 @@ def _against_balls(network: Network, x: np.ndarray, bits: int) -> tuple[Differen
 
 
 def _largest(balls: Balls, exact: np.ndarray, numbers: np.ndarray) -> float:
-    gaps = balls.abs(exact - balls.weight(numbers))
-    return max((float(gap.upper()) for gap in gaps.flat), default=0.0)
+    """Return the largest distance; NaN where a number is NaN, inf where it is infinite and the exact one is not."""
+    gaps = [float(gap.upper()) for gap in balls.abs(exact - balls.weight(numbers)).flat]
+    return float(np.max(gaps, initial=0.0))
 
 
 def _against_runtime(network: Network, x: np.ndarray, model: bytes) -> tuple[Difference, str]:
@@ -190,13 +192,45 @@ def run_onnx(model: bytes, x: np.ndarray) -> tuple[np.ndarray, np.dtype, str, st
     return *_run(runner, onnx.load_from_string(model), x), what, remark
 
 
-def _run(runner: Any, model: onnx.ModelProto, x: np.ndarray) -> tuple[np.ndarray, np.dtype]:
+@dataclass(frozen=True)
+class _Input:
+    """One input of a model: batch size (0 is any), shape of a sample, and whether it has no batch axis at all."""
+
+    name: str
+    batch: int
+    shape: tuple[int, ...]
+    single: bool
+
+    @property
+    def size(self) -> int:
+        return math.prod(self.shape)
+
+    def fed(self, rows: np.ndarray) -> np.ndarray:
+        return rows.reshape(self.shape if self.single else (len(rows), *self.shape))
+
+
+def _inputs(model: onnx.ModelProto, columns: int) -> tuple[list[_Input], np.dtype]:
     constants = {tensor.name for tensor in model.graph.initializer}
-    (put,) = [i for i in model.graph.input if i.name not in constants]
-    tensor = put.type.tensor_type
-    dtype = np.dtype(np.float64 if tensor.elem_type == onnx.TensorProto.DOUBLE else np.float32)
-    batch, *shape = [d.dim_value for d in tensor.shape.dim]
-    feed = x.astype(dtype).reshape(len(x), *shape)
-    groups = [feed] if not batch else [feed[i : i + batch] for i in range(0, len(feed), batch)]
-    rows = [np.concatenate([np.ravel(o) for o in runner.run(None, {put.name: g})]).reshape(len(g), -1) for g in groups]
-    return np.concatenate(rows) if rows else np.zeros((0, 0)), dtype
+    puts = [put for put in model.graph.input if put.name not in constants]
+    shapes = [tuple(d.dim_value for d in put.type.tensor_type.shape.dim) for put in puts]
+    single = sum(math.prod(shape) for shape in shapes) == columns and any(shape[:1] != (1,) for shape in shapes)
+    found = [
+        _Input(put.name, 1, shape, True) if single else _Input(put.name, shape[0], shape[1:], False)
+        for put, shape in zip(puts, shapes, strict=True)
+    ]
+    return found, np.dtype(onnx.helper.tensor_dtype_to_np_dtype(puts[0].type.tensor_type.elem_type))
+
+
+def _run(runner: Any, model: onnx.ModelProto, x: np.ndarray) -> tuple[np.ndarray, np.dtype]:
+    """Run at all points: inputs take the columns in their order, a fixed batch is filled up with its last row."""
+    inputs, dtype = _inputs(model, x.shape[1])
+    batch = inputs[0].batch or max(1, len(x))
+    cuts = np.cumsum([put.size for put in inputs])[:-1]
+    results = [np.zeros((0, 0))]
+    for start in range(0, len(x), batch):
+        group = x[start : start + batch].astype(dtype)
+        filled = np.concatenate([group, np.repeat(group[-1:], batch - len(group), axis=0)])
+        feed = {put.name: put.fed(part) for put, part in zip(inputs, np.split(filled, cuts, axis=1), strict=True)}
+        outputs = [np.reshape(output, (batch, -1)) for output in runner.run(None, feed)]
+        results.append(np.concatenate(outputs, axis=1)[: len(group)].astype(np.float64))
+    return np.concatenate(results[1:] or results), dtype
