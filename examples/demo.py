@@ -27,7 +27,7 @@ def main() -> None:
     title("Its formula")
     print(f.formula().text())
 
-    title("Its Jacobian as formula, weights rounded to 4 digits")
+    title("Its Jacobian as formula, numbers rounded to 4 digits")
     known = set(f.formula().text().splitlines())
     print_new(f.formula(1, digits=4).text(), {line.split(" = ")[0] for line in known})
 

@@ -8,6 +8,8 @@ import array_api_strict
 import flint
 import jax
 import numpy as np
+import pandas
+import polars
 import pytest
 import sympy
 import torch
@@ -83,7 +85,7 @@ def layers_of_every_kind() -> dict[str, na.Network]:
     }
     positive = {
         "power product": na.PowerProduct(w, rng.normal(size=4)),
-        "mixing": na.Mixing("softplus_like", w) if "softplus_like" in na.activations() else na.Mixing("exp", w),
+        "mixing": na.Mixing("exp", w),
         "mixing sqrt": na.Mixing("sqrt", np.abs(w)),
     }
     inner = na.Network.from_layers([(w, None)])
@@ -217,6 +219,8 @@ def test_hessians_are_symmetric_bit_for_bit_and_blocks_change_nothing() -> None:
 def test_dtypes() -> None:
     f = na.Network.from_layers([([[1, 2], [3, 4]], [0.5, 0.5]), ([[1, 1]], None)], "tanh")
     assert f([1, 2]).dtype == np.float64
+    single = na.Network.from_layers([(np.ones((1, 2), np.float32), None)])
+    assert single([1, 2]).dtype == single([1.0, 2.0]).dtype == np.float32
     assert f(np.array([[1, 2]])).shape == (1, 1)
     with pytest.warns(na.errors.PrecisionWarning, match="float32"):
         assert f(np.array([1, 2], dtype=np.float32)).dtype == np.float32
@@ -230,11 +234,35 @@ def test_dtypes() -> None:
         f([1.0, 2.0, 3.0])
 
 
+@pytest.mark.parametrize("library", [pandas, polars])
+def test_data_frames_are_matched_by_name(library):
+    f = na.Network.from_layers([([[1.0, 10.0]], None)], input_names=["a", "b"])
+    table = library.DataFrame({"b": [1.0, 2.0], "other": [0.0, 0.0], "a": [5.0, 6.0]})
+    assert f(table).tolist() == [[15], [26]]
+    assert f.jacobian(table).shape == (2, 1, 2)
+    with pytest.raises(na.errors.InputError, match="a missing"):
+        f(library.DataFrame({"b": [1.0], "c": [2.0]}))
+    assert f.rename(inputs=["x1", "x2"])(library.DataFrame({"b": [1.0], "c": [2.0]})).tolist() == [[21]]
+
+
+def test_a_network_as_argument_is_refused_with_the_operator_for_it():
+    f = na.Network.identity(2)
+    with pytest.raises(na.errors.UsageError, match="f @ g"):
+        f(f)
+
+
 def test_empty_batches_have_the_right_shape() -> None:
     f = na.Network.from_layers([([[1.0, 2.0]], None), ([[1.0], [2.0]], None)])
     assert f(np.zeros((0, 2))).shape == (0, 2)
     assert f.jacobian(np.zeros((0, 2))).shape == (0, 2, 2)
     assert f.hessian(np.zeros((4, 0, 2))).shape == (4, 0, 2, 2, 2)
+
+
+def test_the_derivative_of_a_maximum_is_chosen_not_blended():
+    steep = na.Network.from_layers([([[1e20], [1.0]], None)])
+    assert after(steep, na.Maximum([[0, 1]])).jacobian([-1.0]) == [[1.0]]
+    pole = na.Network.from_layer(na.Elementwise((("reciprocal", 1), ("identity", 1))), 2)
+    assert after(pole, na.Maximum([[0, 1]])).jacobian([-0.0, 5.0]).tolist() == [[0, 1]]
 
 
 def test_first_argmax_counts_at_a_tie() -> None:

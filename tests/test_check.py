@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import sys
 
 import numpy as np
@@ -10,6 +11,7 @@ import pytest
 
 import neuralgebra as na
 from neuralgebra.files import onnx_read, onnx_write
+from neuralgebra.files.check import Difference
 
 
 def net(activation, dtype=np.float64):
@@ -27,6 +29,8 @@ def test_agreement_in_float64():
     assert [d.rows for d in found.differences] == [25, 20, 20, 20]
     assert all(d.largest < 1e-14 for d in found.differences)
     assert found.remarks == ()
+    assert found.agrees
+    assert str(found).splitlines()[-1].startswith("agree within rounding")
 
 
 def test_what_onnxruntime_lacks_in_float64_is_compared_in_float32_and_said():
@@ -43,12 +47,15 @@ def test_a_file_without_kernel_runs_in_the_reference_evaluator_and_it_is_said():
     assert "reference evaluator" in found.differences[0].against
     assert found.differences[0].largest < 1e-6
     assert "onnxruntime cannot run" in found.remarks[0]
+    assert found.agrees
 
 
 def test_a_float32_network_is_run_in_float32():
     found = net("tanh", np.float32).check(POINTS)
     assert "float32" in found.differences[0].against
     assert found.differences[0].largest < 1e-6
+    assert [d.eps for d in found.differences] == [2**-23, 2**-52, 2**-52, 2**-52]
+    assert found.agrees
 
 
 @pytest.mark.parametrize("quantity", ["value", "jacobian", "hessian"])
@@ -58,7 +65,13 @@ def test_a_wrong_derivative_is_found(monkeypatch, quantity):
     right = getattr(check, quantity)
     monkeypatch.setattr(check, quantity, lambda f, x: right(f, x) * (1 + 1e-9))
     place = {"value": 1, "jacobian": 2, "hessian": 3}[quantity]
-    found = net("tanh").check(POINTS).differences
+    checked = net("tanh").check(POINTS)
+    found = checked.differences
+    assert [d.within(checked.tolerance) for d in found[1:]] == [i != place for i in (1, 2, 3)]
+    assert not checked.agrees
+    assert str(checked).splitlines()[-1].startswith("DISAGREE: more than 10000 · eps")
+    assert checked.verdict.endswith(f"{found[place].quantity} against 128-bit balls")
+    assert dataclasses.replace(checked, tolerance=1e8).agrees
     assert found[place].largest > 1e-10
     assert all(d.largest < 1e-13 for i, d in enumerate(found) if i > 0 and i != place)
 
@@ -111,10 +124,29 @@ def test_foreign_models_of_every_signature_agree(name):
 
 def test_nan_is_never_hidden():
     f = na.Network.function("log", 1)
-    found = f.check([[1.0], [-1.0], [2.0]]).differences
+    checked = f.check([[1.0], [-1.0], [2.0]])
+    assert not dataclasses.replace(checked, tolerance=np.inf).agrees
+    found = checked.differences
     assert np.isnan(found[0].largest) or found[0].largest == np.inf
     assert np.isnan(found[1].largest)
 
 
 def test_no_rows():
     assert [d.largest for d in net("tanh").check(np.zeros((0, 2))).differences] == [0, 0, 0, 0]
+
+
+@pytest.mark.parametrize("largest", [np.nan, np.inf, 1e-11, 3e-12])
+def test_what_is_beyond_rounding_never_agrees(largest):
+    assert not Difference("value", "x", 1, largest, 0.5).within(1e4)
+
+
+def test_the_bound_grows_with_the_largest_entry_and_the_precision():
+    assert Difference("value", "x", 1, 2.2e-12, 0.5).within(1e4)
+    assert Difference("value", "x", 1, 2.2e-9, 1e3).within(1e4)
+    assert Difference("value", "x", 1, 1e-3, 1, 2**-23).within(1e4)
+    assert not Difference("value", "x", 1, 1e-3, 1).within(1e4)
+    assert not Difference("value", "x", 1, np.nan, np.nan).within(np.inf)
+
+
+def test_one_point_is_one_point():
+    assert "1 point:" in str(net("tanh").check(POINTS[:1]))

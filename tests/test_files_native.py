@@ -126,6 +126,43 @@ def test_a_strange_layer_is_not_written() -> None:
         native.write(one(Strange([1, 0]), 2))
 
 
+def nested(depth: int) -> na.Network:
+    weight: Linear = na.Dense(np.ones((1, 1)))
+    for _ in range(depth):
+        weight = na.BlockDiagonal((weight,))
+    return affine(weight)
+
+
+@pytest.mark.parametrize(
+    ("make", "error", "words"),
+    [
+        (lambda: na.Network.identity(1, ["a" * 2000]), ResourceError, "2000 received; at most 1024"),
+        (lambda: na.Network.function(na.activation("power", p=2**60)), UnsupportedError, "activations.p: 11529"),
+        (lambda: nested(40), ResourceError, "inside one another"),
+    ],
+)
+def test_what_could_not_be_read_is_not_written(
+    make: Callable[[], na.Network], error: type[NeuralgebraError], words: str
+) -> None:
+    with pytest.raises(error, match=words) as caught:
+        native.write(make())
+    assert "damaged" not in str(caught.value)
+
+
+def test_a_header_that_could_not_be_read_is_not_written(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(limits, "HEADER_BYTES", 300)
+    with pytest.raises(ResourceError, match="bytes of the header"):
+        native.write(NETWORKS["dense"])
+
+
+def test_a_function_that_was_replaced_is_still_written(own: Callable[[Any], None]) -> None:
+    own(X * sympy.exp(-(X**2)))
+    f = na.Network.function("own")
+    own(X * sympy.exp(-2 * X**2))
+    with pytest.raises(UnsupportedError, match="another function"):
+        native.read(native.write(f), "f")
+
+
 # Files made by hand -------------------------------------------------------------------------------------------------
 
 

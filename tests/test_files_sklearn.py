@@ -128,6 +128,24 @@ def test_scalers_on_both_sides_in_several_steps() -> None:
     agrees(fitted(make_pipeline(StandardScaler(), classifier()), X, THREE))
 
 
+@pytest.mark.parametrize("scaler", [*SCALERS[:3:2], MinMaxScaler(), RobustScaler()], ids=str)
+@pytest.mark.parametrize("offset", [1.7e9, 1e12])
+def test_large_offsets_cancel_no_digits(scaler: Any, offset: float) -> None:
+    x = X + np.array([offset, 0, 0])
+    estimator = fitted(make_pipeline(scaler, regressor()), x, Y)
+    f = agrees(estimator, x)
+    assert len(f.nodes) == 6
+    assert isinstance(f.nodes[0].layer.weight, na.Diagonal)
+    g = agrees(fitted(TransformedTargetRegressor(estimator, transformer=scaler), x, Y + offset), x)
+    assert len(g.nodes) == 6
+
+
+def test_large_offsets_in_several_steps() -> None:
+    x = X + 1.7e9
+    f = agrees(fitted(make_pipeline(StandardScaler(), MinMaxScaler(), classifier()), x, THREE), x)
+    assert [type(node.layer).__name__ for node in f.nodes[:3]] == ["Affine", "Affine", "Elementwise"]
+
+
 def test_feature_names_are_kept() -> None:
     for estimator in (
         regressor(),
@@ -164,6 +182,7 @@ REFUSED: dict[str, tuple[Callable[[], Any], type[NeuralgebraError], str]] = {
         "standardscaler.*not fitted",
     ),
     "unfitted target": (lambda: TransformedTargetRegressor(regressor()), InputError, "not fitted"),
+    "one class": (of(classifier(), X, np.zeros(40, int)), UnsupportedError, "one class"),
     "a class": (lambda: MLPRegressor, UsageError, "MLPRegressor"),
     "a number": (lambda: 3, UsageError, "int"),
     "another estimator": (of(LinearRegression(), X, Y), UnsupportedError, "LinearRegression"),

@@ -56,9 +56,43 @@ def test_separators_marks_and_quotes(text: str, tmp_path: Path) -> None:
 
 
 def test_without_header_the_columns_go_by_position(tmp_path: Path) -> None:
-    assert read("1,2\n3,4\n", tmp_path) == ([[1, 2], [3, 4]], ["x1", "x2"])
-    assert read("1,2\n3,4\n", tmp_path, ["u", "v"]) == ([[1, 2], [3, 4]], ["u", "v"])
+    assert read("1.0,2\n3,4\n", tmp_path) == ([[1, 2], [3, 4]], ["x1", "x2"])
+    assert read("5,2\n3,4\n", tmp_path, ["u", "v"]) == ([[5, 2], [3, 4]], ["u", "v"])
     assert read("7\n8\n", tmp_path, ["u"]) == ([[7], [8]], ["u"])
+
+
+@pytest.mark.parametrize("wanted", [None, ["u", "v", "w"]])
+@pytest.mark.parametrize(
+    ("header", "kind"),
+    [
+        ("0,1,2", "column numbers"),
+        ("1;2;3", "column numbers"),
+        (",0,1", "column numbers"),
+        ('"4","5",6', "quoted names"),
+        ('"4","5","6"\n"7","8","9"', "quoted names"),
+    ],
+)
+def test_a_header_of_numbers_is_no_row(header: str, kind: str, wanted: list[str] | None, tmp_path: Path) -> None:
+    cells = "0.5;0.6;0.7" if ";" in header else "0.5,0.6,0.7"
+    assert f"looks like {kind}; name the columns" in refused(f"{header}\n{cells}\n", tmp_path, wanted)
+
+
+def test_a_header_of_quoted_numbers_over_plain_ones_is_one(tmp_path: Path) -> None:
+    text = '"4","5"\n0.5,0.6\n'
+    assert read(text, tmp_path) == ([[0.5, 0.6]], ["4", "5"])
+    assert "u, v missing" in refused(text, tmp_path, ["u", "v"], InputError)
+    assert read("0,1\n0.5,0.6\n", tmp_path, ["0", "1"]) == ([[0.5, 0.6]], ["0", "1"])
+
+
+@pytest.mark.parametrize("text", ["1,5;2,5\n1;2\n", "1,5;2\n1;2\n", '"1,5","2,5"\n1,2\n', "1.234,5\t2\n1\t2\n"])
+def test_a_first_row_with_decimal_commas_is_no_header(text: str, tmp_path: Path) -> None:
+    assert "decimals with a point" in refused(text, tmp_path)
+    assert "decimals with a point" in refused(text, tmp_path, ["u", "v"])
+
+
+def test_numbers_separated_by_blanks_are_refused(tmp_path: Path) -> None:
+    assert "separate the columns by comma" in refused("1 2 3\n", tmp_path)
+    assert "separate the columns by comma" in refused("1.5  2\n3 4\n", tmp_path, ["u", "v"])
 
 
 def test_with_header_the_columns_go_by_name(tmp_path: Path) -> None:
@@ -72,6 +106,14 @@ def test_names_with_separators(tmp_path: Path) -> None:
     assert read('"a,b";c\n1;2\n', tmp_path) == ([[1, 2]], ["a,b", "c"])
     assert read('"a;b",c\n1,2\n', tmp_path) == ([[1, 2]], ["a;b", "c"])
     assert read('"a\nb",c\n1,2\n', tmp_path) == ([[1, 2]], ["a\nb", "c"])
+    assert read('c,"a;b"\n1,2\n', tmp_path) == ([[1, 2]], ["c", "a;b"])
+
+
+def test_names_are_compared_as_they_stand_then_without_blanks(tmp_path: Path) -> None:
+    assert read('" a",b\n1,2\n', tmp_path, [" a", "b"]) == ([[1, 2]], [" a", "b"])
+    assert read('" a", b \n1,2\n', tmp_path, ["b", "a"]) == ([[2, 1]], ["b", "a"])
+    assert read('" a",a\n1,2\n', tmp_path, ["a"]) == ([[2]], ["a"])
+    assert read('" a",a\n1,2\n', tmp_path, ["a", " a"]) == ([[2, 1]], ["a", " a"])
 
 
 def test_a_header_alone_gives_no_rows(tmp_path: Path) -> None:
@@ -96,7 +138,7 @@ def test_a_bad_cell_is_named_by_line_and_column(cell: str, tmp_path: Path) -> No
 
 
 def test_a_bad_cell_in_a_table_without_header(tmp_path: Path) -> None:
-    message = refused("1,2\n3,red\n", tmp_path, ["u", "v"])
+    message = refused("5,2\n3,red\n", tmp_path, ["u", "v"])
     assert "line 2" in message
     assert "'v'" in message
 
@@ -122,7 +164,7 @@ def test_missing_and_doubled_columns(tmp_path: Path) -> None:
 
 
 def test_a_wrong_number_of_columns(tmp_path: Path) -> None:
-    message = refused("1,2,3\n4,5,6\n", tmp_path, ["a", "b"], InputError)
+    message = refused("7,2,3\n4,5,6\n", tmp_path, ["a", "b"], InputError)
     assert "3 columns" in message
     assert "2 expected" in message
 
@@ -158,10 +200,14 @@ def test_standard_input(monkeypatch: pytest.MonkeyPatch) -> None:
     give(b"")
     with pytest.raises(LoadError, match="no rows"):
         read_table("-")
-    give(b"1,2\n")
+    give(b"3,4\n")
     monkeypatch.setattr(limits, "FILE_BYTES", 3)
     with pytest.raises(NeuralgebraError, match="at most 3"):
         read_table("-")
+
+
+def test_a_name_like_the_mark_of_parquet(tmp_path: Path) -> None:
+    assert read("PAR1,b\n1,2\n", tmp_path) == ([[1, 2]], ["PAR1", "b"])
 
 
 def test_a_missing_file(tmp_path: Path) -> None:
@@ -223,6 +269,27 @@ def test_parquet_missing_columns_and_damage(backend: str, tmp_path: Path) -> Non
         read_table(path)
 
 
+LARGE = [2**53 + 1, 2**53 + 3, -(2**62) - 1]
+
+
+def test_integers_that_float64_lacks_are_rounded_alike(backend: str, tmp_path: Path) -> None:
+    expected = np.array(LARGE).astype(float).tolist()
+    for kind in ("csv", "parquet"):
+        write_table({"a": np.array(LARGE)}, tmp_path / kind, kind)
+        assert read_table(tmp_path / kind)[0][:, 0].tolist() == expected
+    path = parquet({"a": [2**64 - 1, 2**53 + 1]}, tmp_path)
+    assert read_table(path)[0][:, 0].tolist() == [2.0**64, 2.0**53]
+
+
+def test_a_parquet_column_that_cannot_be_converted_is_named(
+    backend: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = parquet({"a": [1, 2]}, tmp_path)
+    monkeypatch.setattr(table.nw.Series, "to_numpy", lambda _: ["x"])
+    with pytest.raises(LoadError, match="column 'a'"):
+        read_table(path)
+
+
 def test_parquet_without_a_library(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     path = parquet({"a": [1.0]}, tmp_path)
     monkeypatch.setattr(table, "BACKENDS", ("no_such_library",))
@@ -246,6 +313,45 @@ def test_csv_comes_back_bit_for_bit(tmp_path: Path) -> None:
     assert numbers[:, 0].tobytes() == VALUES.tobytes()
 
 
+NAMES = [
+    *(["1", "2"], ["0"], ["1"], ["1", "y"], ["nan", "inf"], [" a", "b ", "a"], ["a;b", "c"], ["c", "a;b"], ["a\tb"]),
+    *(
+        ['"', '""'],
+        ["a\nb", "\r"],
+        ["a,b", "1,5 or so"],
+        [""],
+        ["", "a"],
+        [" "],
+        ["\ufeffa", "ü"],
+        ["PAR1"],
+        ["a b", "#"],
+    ),
+]
+
+
+@pytest.mark.parametrize("names", NAMES, ids=repr)
+@pytest.mark.parametrize("rows", [0, 1, 3])
+def test_names_of_csv_come_back(names: list[str], rows: int, tmp_path: Path) -> None:
+    columns = {name: np.arange(rows) + i for i, name in enumerate(names, 1)}
+    write_table(columns, tmp_path / "t.csv")
+    expected = np.column_stack(list(columns.values()))
+    for wanted in (None, names, names[::-1]):
+        numbers, found = read_table(tmp_path / "t.csv", wanted)
+        assert found == (wanted or names)
+        np.testing.assert_array_equal(numbers, expected[:, ::-1] if wanted == names[::-1] else expected)
+
+
+@pytest.mark.parametrize("name", ["\udc80", "a\ud800", "a\0b"])
+@pytest.mark.parametrize("kind", ["csv", "parquet"])
+def test_names_that_are_no_text_are_refused(name: str, kind: str, tmp_path: Path) -> None:
+    with pytest.raises(InputError, match=r"column '.*\\") as caught:
+        write_table({"b": VALUES, name: VALUES}, tmp_path / "t", kind)
+    assert str(caught.value).isprintable() or "\n" in str(caught.value)
+    assert list(tmp_path.iterdir()) == []
+    write_table({name: VALUES[:1]}, tmp_path / "t", "json")
+    assert json.loads((tmp_path / "t").read_text()) == {name: [0.1]}
+
+
 def test_parquet_comes_back_bit_for_bit(backend: str, tmp_path: Path) -> None:
     write_table({"y": VALUES}, tmp_path / "t.parquet", "parquet")
     numbers, names = read_table(tmp_path / "t.parquet")
@@ -262,6 +368,13 @@ def test_json_is_valid_json(tmp_path: Path) -> None:
 def test_standard_output(capfdbinary: pytest.CaptureFixture[bytes]) -> None:
     write_table({"y": np.array([0.5])}, "-")
     assert capfdbinary.readouterr().out == b"y\n0.5\n"
+
+
+def test_control_characters_do_not_reach_the_terminal(capfdbinary: pytest.CaptureFixture[bytes]) -> None:
+    write_table({"\x1b[31m\x07": [0.5], "a\nb": [1.0], "\x9b\u202e": [2.0], "\udc80": [3.0], "ü b": [4.0]}, "-")
+    header, row = capfdbinary.readouterr().out.decode().splitlines()
+    assert header == r"\x1b[31m\x07,a\nb,\x9b\u202e,\udc80,ü b"
+    assert row == "0.5,1.0,2.0,3.0,4.0"
 
 
 def test_nothing_is_replaced_unasked(tmp_path: Path) -> None:

@@ -1,5 +1,6 @@
 """Modules of PyTorch against the networks made of them."""
 
+import inspect
 import math
 from collections.abc import Callable
 from typing import Any
@@ -70,6 +71,72 @@ def test_slopes_per_channel_are_kept() -> None:
 def test_softplus_is_exact_above_the_threshold_of_pytorch() -> None:
     f = na.from_torch(nn.Softplus().double(), input_shape=1)
     assert 0 < f([[20.5]])[0, 0] - 20.5 < 2.1e-9
+
+
+@pytest.mark.parametrize("beta", [1, -1, 0.5, 2, 1e3])
+@pytest.mark.parametrize("steps", [-1, 0, 1])
+def test_softplus_with_a_threshold_that_shows_is_refused(beta: float, steps: int) -> None:
+    threshold = math.ceil(-math.log(2.1e-9 * abs(beta))) + steps
+    module = nn.Sequential(nn.Linear(1, 40).double(), nn.Softplus(beta, threshold))
+    nn.init.uniform_(module[0].weight, -60, 60)
+    if steps < 0:
+        with pytest.raises(UnsupportedError, match="A higher threshold"):
+            na.from_torch(module)
+        return
+    f, x = na.from_torch(module), torch.linspace(-2, 2, 50, dtype=torch.float64)[:, None]
+    difference = np.abs(f(x.numpy()) - module(x).detach().numpy()).max()
+    assert difference <= 2.1e-9
+    assert na.from_torch(module.float()).dtype == np.float32
+
+
+def test_softplus_without_a_slope_is_refused() -> None:
+    with pytest.raises(UnsupportedError, match="beta=0"):
+        na.from_torch(nn.Softplus(0), input_shape=2)
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize("size", [1e-12, 1e-6, 1e-3])
+def test_small_effects_that_a_trace_does_not_see_are_refused(size: float, dtype: Any) -> None:
+    class Random(nn.Linear):
+        def forward(self, x: Any) -> Any:
+            return super().forward(x) + size * torch.randn(2).to(dtype)
+
+    class Growing(nn.Linear):
+        calls = 0
+
+        def forward(self, x: Any) -> Any:
+            self.calls += 1
+            return super().forward(x) * (1 + size * self.calls)
+
+    class FirstCall(Growing):
+        def forward(self, x: Any) -> Any:
+            self.calls += 1
+            return nn.Linear.forward(self, x) + (size if self.calls == 1 else 0)
+
+    for kind in (Random, Growing, FirstCall):
+        with pytest.raises(UnsupportedError, match=r"at each call|other values"):
+            na.from_torch(kind(2, 2).to(dtype), input_shape=2)
+
+
+def test_one_output_is_not_measured_by_another() -> None:
+    class Other(nn.Module):
+        def forward(self, x: Any) -> Any:
+            self.calls = getattr(self, "calls", 0) + 1
+            small = 1e-6 * x if self.calls == 1 else 1.001e-6 * x
+            return torch.cat([1e6 * x, small], 1)
+
+    with pytest.raises(UnsupportedError, match="other values"):
+        na.from_torch(Other(), input_shape=2)
+
+
+def test_rounding_is_not_taken_for_another_function() -> None:
+    deep = nn.Sequential(*(m for _ in range(30) for m in (nn.Linear(50, 50), nn.LayerNorm(50), nn.GELU())))
+    agrees(deep, (50,), 50, 1e4)
+    far = nn.Sequential(nn.BatchNorm1d(3).eval(), nn.Linear(3, 2))
+    far[0].running_mean.fill_(1e6)
+    assert na.from_torch(far.eval()).shape == (2, 3)
+    assert na.from_torch(of(lambda x: (x + 1000) - x - 999), input_shape=3).shape == (3, 3)
+    assert na.from_torch(of(lambda x: (x * 1e200) * 1e200), input_shape=2).shape == (2, 2)
 
 
 def test_weights_are_copied() -> None:
@@ -219,8 +286,24 @@ def test_every_module_of_the_table_exists_and_is_a_known_function() -> None:
     for name, (function, attributes) in MODULES.items():
         assert hasattr(nn, name), name
         assert function in FUNCTIONS
-        made = [a for a in attributes if a in {"weight", "bias", "running_mean", "running_var", "training"}]
-        assert set(made) <= set(attributes)
+        module = made(getattr(nn, name))
+        missing = [a for a in attributes if not hasattr(module, a)]
+        assert not missing, name
+
+
+ARGUMENTS = {
+    "normalized_shape": 3,
+    "num_features": 2,
+    "output_size": 1,
+    "unflattened_size": (1, 2),
+    **dict.fromkeys(("in_channels", "out_channels", "in_features", "out_features", "kernel_size", "dim"), 2),
+}
+
+
+def made(kind: Any) -> Any:
+    """An instance, with arguments where the class demands some."""
+    demanded = [p.name for p in inspect.signature(kind).parameters.values() if p.default is p.empty]
+    return kind(**{name: ARGUMENTS[name] for name in demanded if name in ARGUMENTS})
 
 
 # Refusals -----------------------------------------------------------------------------------------------------------
@@ -292,8 +375,9 @@ REFUSED: dict[str, tuple[Callable[[], Any], Any, type[NeuralgebraError], str]] =
     "hook": (lambda: hooked("hook"), None, UnsupportedError, "hooks"),
     "pre-hook": (lambda: hooked("pre-hook"), None, UnsupportedError, "hooks"),
     "forward": (lambda: hooked("forward"), None, UnsupportedError, "forward"),
-    "random": (lambda: of(lambda x: x + torch.randn(2)), 2, UnsupportedError, "other values"),
-    "state": (Counting, 2, UnsupportedError, "other values"),
+    "random": (lambda: of(lambda x: x + torch.randn(2)), 2, UnsupportedError, "at each call"),
+    "state": (Counting, 2, UnsupportedError, "at each call"),
+    "a number of samples": (lambda: of(lambda x: x.view(7, -1)), 2, UnsupportedError, "shape '.*invalid for input"),
     "two inputs": (lambda: nn.Bilinear(2, 2, 2), 2, UnsupportedError, "Bilinear"),
     "two outputs": (lambda: of(lambda x: (x, x)), 2, UnsupportedError, "one tensor"),
     "half": (lambda: nn.Linear(2, 2).half(), None, UnsupportedError, r"module.float\(\)"),

@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import re
 import time
+from fractions import Fraction
 
 import flint
 import numpy as np
@@ -14,6 +15,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import neuralgebra as na
+from neuralgebra.arithmetic.symbols import Symbols
 from neuralgebra.errors import InputError, ResourceError, UnsupportedError
 from strategies import after, networks, points
 
@@ -93,12 +95,34 @@ def test_every_name_has_one_line_and_every_output_its_own():
     assert form.text().splitlines()[-1].startswith("d2y2_dx3_dx3 = ")
 
 
-def test_digits_round_the_weights_and_nothing_else():
+def test_digits_of_the_value_are_those_of_the_weights():
     f = net(seed=4)
     to_three = np.vectorize(lambda v: float(f"{v:.3g}"))
     g = na.Network.from_layers([(to_three(a), to_three(b)) for a, b in f.layers_list()], "tanh")
-    assert f.formula(1, digits=3).sympy(inline=True) == g.formula(1).sympy(inline=True)
-    assert f.formula(1, digits=3).text() != f.formula(1).text()
+    assert f.formula(digits=3).text() == g.formula().text()
+    assert f.formula(digits=3).text() != f.formula().text()
+
+
+@pytest.mark.parametrize("digits", [1, 3, 15])
+def test_every_coefficient_of_a_derivative_is_rounded_once(digits):
+    f = net(seed=4, sizes=(4, 6, 1))
+    (first, _), (last, _) = f.layers_list()
+    form = f.formula(1, digits=digits)
+    lines = form.text().splitlines()[-4:]
+    for column, line in enumerate(lines):
+        exact = [Fraction(float(a)) * Fraction(float(b)) for a, b in zip(last[0], first[:, column], strict=True)]
+        expected = {float(f"{abs(float(v)):.{digits}g}") for v in exact}
+        right = line.split(" = ")[1]
+        found = {float(number) for number in re.findall(r"(?<![\w.])\d[\d.]*(?:e[-+]?\d+)?", right)}
+        assert found | {1.0} == expected | {1.0}
+
+
+def test_rounded_expressions_are_short_in_sympy_too():
+    f = na.Network.from_layers([([[1 / 3, 2 / 3]], [1 / 7]), ([[1 / 3]], None)], "tanh")
+    assert str(f.formula(digits=3).sympy()[0][0][1]) == "0.333*x1 + 0.667*x2 + 0.143"
+    assert str(f.formula(1, digits=3).sympy()[0][-1][1]) == "0.222*c1_1"
+    assert str(f.formula(1, digits=3).sympy(inline=True)[0, 0]) == "0.111/cosh(0.333*x1 + 0.667*x2 + 0.143)**2"
+    assert f.formula(1, digits=3).inlined().splitlines()[1].startswith("dy1_dx1 = 0.111/cosh(0.333*x1 + ")
 
 
 @pytest.mark.parametrize("order", [0, 1, 2])
@@ -108,7 +132,7 @@ def test_predicted_size_is_the_true_size(order):
     table = {}
     for symbol, expression in lines:
         table[symbol] = expression.xreplace(table)
-    inlined = [entry.xreplace(table) for entry in np.array(results[-1].tolist(), dtype=object).ravel()]
+    inlined = [e.xreplace(table) for result in results for e in np.array(result.tolist(), dtype=object).ravel()]
     truth = sum(1 for e in inlined for _ in sympy.preorder_traversal(e))
     assert 0.9 * truth <= form.inlined_size() <= 1.5 * truth
 
@@ -128,6 +152,7 @@ def test_latex_names_derivatives_and_reads_as_a_whole():
     assert text.startswith("$$\\begin{aligned}\n")
     assert text.endswith("\n\\end{aligned}$$")
     assert r"\frac{\partial^{2} y_{1}}{\partial x_{1} \partial x_{2}} &=" in text
+    assert r"\frac{\partial^{2} y_{1}}{\partial x_{1}^{2}} &=" in text
     assert text.count("{") == text.count("}")
     assert "1.0e" not in text
     assert r"&= 1 \cdot 10^{-300} x_{1}" in na.Network.from_layers([([[1e-300]], None)]).formula().latex()
@@ -143,15 +168,158 @@ def test_names_are_data():
         code = [line for line in text.splitlines() if not line.startswith("#")]
         assert all(re.fullmatch(r"\w+ = [\w.*+ -]+", line, re.ASCII) for line in code)
     for text in (form.latex(), form.inlined("latex")):
-        assert set(re.findall(r"\\([A-Za-z]+)", text)) == {"begin", "end", "frac", "partial", "mathrm"} - (
-            set() if "mathrm" in text else {"mathrm"}
-        )
+        code = "\n".join(line for line in text.splitlines() if not line.startswith("%"))
+        assert set(re.findall(r"\\([A-Za-z]+)", code)) == {"begin", "end", "frac", "partial", "mathrm"}
     identifiers = {line.symbol.name for line in form.form.lines} | {s.name for s in form.form.inputs}
     assert len(identifiers) == len(form.form.lines) + 10
     assert all(re.fullmatch(r"[a-z][a-z0-9_]*", name) for name in identifiers)
     comments = [line for line in form.text().splitlines() if line.startswith("#")]
-    assert all(line.isascii() for line in comments)
     assert any("system" in line for line in comments)
+    assert "# uber stands for the input 'über'" in comments
+
+
+HOSTILE = "α\n\r\x1b\u2028\u202e\x85\ud800 $$\\input{x}$$ %"
+
+
+def test_the_legend_shows_what_prints_and_escapes_what_does_not():
+    f = na.Network.from_layers([(np.ones((1, 2)), None)], input_names=["α", HOSTILE])
+    text, latex = f.formula().text(), f.formula().latex()
+    assert "stands for the input 'α'" in text
+    assert len(text.splitlines()) == 3
+    assert all(character.isprintable() or character == "\n" for character in text)
+    comments, code = latex.split("$$\\begin", 1)
+    assert [line[:2] for line in comments.splitlines()] == ["% ", "% "]
+    assert r"stands for the input '\u03b1'" in comments
+    assert latex.isascii()
+    assert "\\input" not in code
+    assert f.formula()._repr_latex_() == "$$\\begin" + code
+    assert f.formula().inlined("latex").startswith(comments)
+
+
+def test_outputs_keep_their_names_and_generated_names_give_way():
+    layers = [(np.ones((2, 2)), None), (np.ones((1, 2)), None)]
+    f = na.Network.from_layers(layers, "tanh", output_names=["z1_1"])
+    form = f.formula(1)
+    assert form.form.safe == ()
+    assert "z1_1 = a1_1 + a1_2" in form.text()
+    assert np.isclose(run(form.text(), f.input_names, np.array([0.3, 0.4]))["z1_1"], f([0.3, 0.4])[0])
+    both = na.Network.from_layers(layers, "tanh", input_names=["x1", "u"], output_names=["x1"]).formula(1)
+    assert "# x1_2 stands for the output 'x1'" in both.text()
+    assert "dx1_2_dx1 = " in both.text()
+    odd = na.Network.from_layers(layers, "tanh", input_names=["dy_dv", "v"], output_names=["y"]).formula(1)
+    assert "# dy_dv_ stands for the derivative of 'y by v'" in odd.text()
+    left = [line.split(" = ")[0] for line in odd.text().splitlines() if not line.startswith("#")]
+    assert len(left) == len(set(left))
+
+
+@pytest.mark.parametrize("word", ["sign", "cosh", "erf", "asinh", "atan", "log1p", "floor", "tanh"])
+def test_inputs_are_not_named_like_functions_of_the_text(word):
+    f = na.Network.from_layers([([[1.5, -1]], [0.5])], output="sinh", input_names=[word, "b"])
+    form = f.formula(1)
+    assert form.form.inputs[0].name == word + "_"
+    assert np.isclose(run(form.text(), (word + "_", "b"), np.array([0.5, 0.2]))["y1"], f([0.5, 0.2])[0])
+
+
+def every_layer():
+    f = na.Network.identity(3)
+    weight = np.array([[0.5, -1, 0.25], [1, 2, 3]])
+    layers = [na.Affine(weight, [1, 2]), na.PowerProduct(weight, [0.1, 0.2]), na.Mixing("exp", weight), na.Softmax()]
+    layers += [na.Softmax(log=True), na.Maximum([[0, 1, 2], [2, 1, 0]]), na.Select([2, 0, 2])]
+    layers += [na.Elementwise((("tanh", 1), ("sigmoid", 1), ("tanh", 1)))]
+    for layer in layers:
+        yield str(layer), after(f, layer)
+        yield f"{layer} inside", after(after(f, layer), na.Affine(np.ones((2, after(f, layer).output_size))))
+    yield "identity", f
+    yield "product", f * after(f, na.Elementwise("tanh"))
+    yield "stack", na.stack(f, after(f, na.Elementwise("exp")))
+    yield (
+        "clashes",
+        na.Network.from_layers([(weight, None)], input_names=["x1", "x_1", "x1_"], output_names=["x1", "y"]),
+    )
+    yield (
+        "digits",
+        na.Network.from_layers([(weight, None)], input_names=["a1", "a_1", "a"], output_names=["a_", "a1_1"]),
+    )
+
+
+@pytest.mark.parametrize("order", [0, 1, 2, 3])
+@pytest.mark.parametrize(("name", "f"), list(every_layer()), ids=lambda v: v if isinstance(v, str) else "")
+def test_every_result_has_one_line_for_every_layer(name, f, order):
+    check_lines(f, order)
+
+
+@pytest.mark.parametrize("name", sorted(na.activations()))
+def test_every_result_has_one_line_for_every_activation(name):
+    for order in range(4):
+        check_lines(na.Network.function(name, 2), order)
+        check_lines(na.Network.from_layers([(np.eye(2), None)] * 2, name), order)
+
+
+def check_lines(f, order):
+    form = f.formula(order)
+    outputs, inputs = form.form.lines, [s.name for s in form.form.inputs]
+    expected = []
+    values = [line.symbol.name for line in outputs if line.output is not None and not line.keys]
+    for y, count in itertools.product(values, range(order + 1)):
+        keys = itertools.combinations_with_replacement(inputs, count)
+        start = f"d{count if count > 1 else ''}{y}_" if count else y
+        expected += [start + "_".join(f"d{name}" for name in key) for key in keys]
+    for text in (form.text(), form.inlined()):
+        left = [line.split(" = ")[0] for line in text.splitlines() if not line.startswith("#")]
+        assert len(left) == len(set(left))
+        assert set(expected) <= set(left)
+    for text in (form.latex(), form.inlined("latex")):
+        code = [line for line in text.splitlines() if not line.startswith("%")]
+        names = [line.split(" &= ")[0] for line in code if " &= " in line]
+        symbols = names + [latex_names(form)[s] for s in form.form.inputs]
+        assert len(symbols) == len(set(symbols))
+        assert "\n".join(code).count("{") == "\n".join(code).count("}")
+    assert len(names) == len(expected)
+
+
+def latex_names(form):
+    from neuralgebra.formula.printers import _latex_names
+
+    return _latex_names(form.form)
+
+
+def test_elements_of_one_value_per_coordinate():
+    for name, parameter in (("celu", "alpha"), ("power", "p"), ("leaky_relu", "slope")):
+        f = na.Network.function(na.activation(name, **{parameter: [0.5, 2.0]}), 2)
+        values = run(f.formula(3).text(), f.input_names, np.array([0.7, 1.3]))
+        assert np.isclose(values["d2y2_dx2_dx2"], f.hessian([0.7, 1.3])[1, 1, 1])
+
+
+def test_inlined_prints_every_order():
+    form = net(sizes=(2, 2, 1)).formula(2)
+    left = [line.split(" = ")[0] for line in form.inlined().splitlines()]
+    assert left == ["y1", "dy1_dx1", "dy1_dx2", "d2y1_dx1_dx1", "d2y1_dx1_dx2", "d2y1_dx2_dx2"]
+    with pytest.raises(ResourceError, match="nodes"):
+        form.inlined(limit=form.inlined_size() - 1)
+    assert form.inlined(limit=form.inlined_size())
+
+
+def test_factors_of_one_are_not_printed():
+    f = na.Network.from_layers([([[2.0, -2.0]], None), ([[0.5]], None)], "tanh")
+    assert f.formula(1).text().splitlines()[-2:] == ["dy1_dx1 = c1_1", "dy1_dx2 = -c1_1"]
+    assert f.formula(1).latex().splitlines()[-2].endswith("&= - c^{(1)}_{1}")
+    shrunk = na.Network.from_layers([([[0.9999, -0.9999]], [0.9999])])
+    assert shrunk.formula(digits=2).text() == "y1 = x1 - x2 + 1"
+
+
+def test_sums_are_those_of_sympy():
+    names = np.array(sympy.symbols("x1 b a z10 z9 c"), dtype=object)
+    rng = np.random.default_rng(0)
+    k = Symbols()
+    for repeated in (names, np.append(names[:4], names[:2])):
+        weight, bias = rng.normal(size=(4, 6)), np.array([0.5, 0, 1, -2.5])
+        weight[0, 1], weight[1, 2], weight[2] = 0, 1, 0
+        found = k.matvec(weight, repeated) + k.weight(bias)
+        for row, number, total in zip(k.weight(weight), k.weight(bias), found, strict=True):
+            truth = sympy.Add(*[w * v for w, v in zip(row, repeated, strict=True)]) + number
+            assert total == truth
+            assert total.args == truth.args
+            assert total.diff(names[0]) == truth.diff(names[0])
 
 
 def test_relu_is_piecewise_with_our_convention():
@@ -181,10 +349,12 @@ def test_bad_questions():
 
 
 def test_a_network_of_thousands_of_parameters_prints_in_seconds():
-    f = net("relu", sizes=(5, 50, 50, 50, 5))
+    f = net("relu", sizes=(5, *[50] * 6, 5))
     start = time.perf_counter()
-    assert len(f.formula().text().splitlines()) == 305
-    assert time.perf_counter() - start < 20
+    form = f.formula()
+    assert len(form.text().splitlines()) == 605
+    assert len(form.latex().splitlines()) == 607
+    assert time.perf_counter() - start < 10
 
 
 # The chain rule, written out ----------------------------------------------------------------------------------------
@@ -244,12 +414,18 @@ def test_explain_shows_a_shape_under_every_factor():
     assert latex.count("{") == latex.count("}")
 
 
-def test_explain_refuses_what_is_no_chain():
+def test_explain_refuses_what_is_no_chain_and_names_the_obstacle():
     f = net()
-    with pytest.raises(UnsupportedError, match="chain"):
-        (f * f).explain()
-    with pytest.raises(UnsupportedError, match="Softmax"):
-        after(f, na.Softmax()).explain()
+    for network, obstacle in (
+        (f * f, r"place \d+ takes two arguments"),
+        (after(f, na.Softmax()), "place 4 is Softmax"),
+        (na.Network.identity(2), "the network has no layers"),
+        (na.Network.function("tanh", 2), "place 1 is tanh, before any affine layer"),
+        (after(f, na.Elementwise((("tanh", 1), ("sin", 1)))), "place 4 is tanh ×1, sin ×1"),
+        (na.stack(f, net("sin", seed=1)), "place 4 takes the inputs"),
+    ):
+        with pytest.raises(UnsupportedError, match=obstacle):
+            network.explain()
     with pytest.raises(InputError, match="hessian"):
         f.explain("hessian")
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import copy
-import itertools
 import pickle
 import runpy
 import subprocess
@@ -12,6 +11,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import sympy
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -123,7 +123,7 @@ def test_linear_maps_are_their_dense_matrices(data):
     expected = x @ m.dense().T
     assert m.dense().shape == m.shape
     close(m.apply(Arrays(x), x), expected, atol=1e-14)
-    close(m.scaled(3).dense(), 3 * m.dense(), atol=1e-14)
+    close(m.mapped(lambda a: a * 3).dense(), 3 * m.dense(), atol=1e-14)
     balls = Balls(64)
     with balls.precision():
         exact = m.apply(balls, balls.weight(x))
@@ -131,17 +131,40 @@ def test_linear_maps_are_their_dense_matrices(data):
 
 
 @given(st.data())
-def test_fold_keeps_the_function_and_leaves_no_two_affine_layers_in_a_row(data):
+def test_fold_keeps_the_function_and_leaves_no_two_dense_layers_in_a_row(data):
     f = data.draw(networks())
     x = data.draw(points(f.input_size))
     for _ in range(2):
         f = after(f, na.Affine(data.draw(linear_maps(f.output_size)), None))
     g = f.fold()
     near(g(x), f(x))
-    chain = [type(node.layer) for node in g.nodes]
-    if g.is_chain:
-        assert (na.Affine, na.Affine) not in set(itertools.pairwise(chain))
+    for node in g.nodes:
+        users = [other for other in g.nodes if g.nodes.index(node) + 1 in other.inputs]
+        if len(users) == 1 and is_dense(node.layer):
+            assert not is_dense(users[0].layer)
     assert g.input_names == f.input_names
+
+
+def is_dense(layer):
+    return isinstance(layer, na.Affine) and isinstance(layer.weight, na.Dense | na.Diagonal)
+
+
+def test_fold_and_scaling_never_make_structure_dense():
+    convolution = na.Convolution(np.ones((2, 2)), np.array([[i, i + 1] for i in range(999)]), 1000)
+    f = after(after(na.Network.identity(1000), na.Affine(na.Diagonal(np.arange(1000) + 1.0))), na.Affine(convolution))
+    for g in (f.fold(), f * np.arange(1998.0), (f + 1).fold()):
+        assert g.parameter_count < 10_000
+        x = np.ones(1000)
+    near((f * np.arange(1998.0))(x), f(x) * np.arange(1998.0))
+
+
+def test_scaling_rounds_once_and_loses_nothing():
+    small = na.Network.from_layers([([[1.23456789e-20]], None)])
+    assert (1e-300 * small * 1e300)([1.0])[0] == pytest.approx(1.23456789e-20, rel=1e-15)
+    assert (na.Network.from_layers([([[49.0]], None)]) / 49)([1.0]) == 1
+    inner = na.Network.from_layers([([[0.1]], [0.2])], output="tanh")
+    mixed = na.Network.from_layer(na.Affine(np.float32([[0.3]])), 1) @ inner
+    np.testing.assert_allclose((0.1 * mixed)([1.0]), 0.1 * mixed([1.0]), rtol=1e-15)
 
 
 def test_scaling_goes_into_the_last_layer_when_the_output_is_linear():
@@ -184,7 +207,7 @@ def test_layers_list_and_both_conventions():
     transposed = [(np.array(a1).T, b1), (np.array(a2).T, None)]
     assert na.Network.from_layers(transposed, "tanh", weights="in,out") == f
     assert repr(f) == "<Network 3 → 1: Affine 3→2 · tanh · Affine 2→1; 10 parameters, float64>"
-    with pytest.raises(UnsupportedError, match="branches"):
+    with pytest.raises(UnsupportedError, match="contains Multiply"):
         (f * f).layers_list()
 
 
@@ -258,6 +281,39 @@ BAD = {
     "contraction": (lambda f: na.Multiply((1, 2, 3)), ShapeError, r"\(1, 2, 3\)"),
     "no copies": (lambda f: na.Kronecker([[1.0]], 0, 1), ShapeError, "before=0"),
     "no patches": (lambda f: na.Convolution([[1.0]], np.zeros((0, 1), int), 2), ShapeError, r"\(0, 1\)"),
+    "identity of another size": (
+        lambda f: na.Network.from_layer(na.Affine(na.Diagonal(np.ones(3))), 5),
+        ShapeError,
+        "3 coordinates expected",
+    ),
+    "a block of another size": (
+        lambda f: na.Network.from_layer(na.Elementwise((("tanh", 3),)), 5),
+        ShapeError,
+        "3 coordinates expected",
+    ),
+    "negative place": (lambda f: na.Network((na.Node(na.Select([0]), (-2,)),), 1, 1), ShapeError, r"places \(-2,\)"),
+    "later place": (lambda f: na.Network((na.Node(na.Select([0]), (3,)),), 1, 1), ShapeError, r"places \(3,\)"),
+    "output place": (lambda f: na.Network((), 4, 1), ShapeError, "output place 4"),
+    "no inputs": (lambda f: na.Network((), 0, 0), ShapeError, "0 inputs"),
+    "two arguments of one": (lambda f: na.Network.from_layer(na.Select([0]), 1, 1), ShapeError, "2 arguments"),
+    "softmax of nothing": (lambda f: na.Softmax(0), ShapeError, "groups of 0"),
+    "giant exponent": (lambda f: f**1e300, UsageError, "at most"),
+    "a constant that the dtype cannot hold": (
+        lambda f: na.Network.from_layers([(np.ones((1, 1), np.float32), None)]) * 1e-50,
+        InputError,
+        "cannot hold",
+    ),
+    "a list of networks": (lambda f: na.stack([f, f]), UsageError, r"stack\(\*networks\)"),
+    "function with parameters twice": (
+        lambda f: na.Network.function(na.activation("elu"), 1, alpha=2.0),
+        UsageError,
+        "further parameters",
+    ),
+    "layers_list of a maximum": (
+        lambda f: na.Network.from_layer(na.Maximum([[0, 1]]), 2).layers_list(),
+        UnsupportedError,
+        "contains Maximum",
+    ),
     "input shape": (lambda f: na.Network((), 0, 4, input_shape=(3, 1)), ShapeError, r"\(3, 1\)"),
 }
 
@@ -269,6 +325,40 @@ def test_mistakes_are_named(name):
     with pytest.raises(error, match=message) as caught:
         make(f)
     assert len(str(caught.value).splitlines()) <= 3
+
+
+def test_weights_cannot_be_changed_through_views_copies_or_lists():
+    weight = np.ones((1, 1))
+    view = weight.view()
+    view.flags.writeable = False
+    f = na.Network.from_layers([(view, None)])
+    blocks = [na.Dense([[1.0]])]
+    g = na.Network.from_layer(na.Affine(na.BlockDiagonal(blocks)), 1)
+    weight[0, 0], _ = 7, blocks.append(blocks[0])
+    assert f([1.0]) == g([1.0]) == [1.0]
+    for twin in (pickle.loads(pickle.dumps(f)), copy.deepcopy(f)):
+        with pytest.raises(ValueError, match="read-only"):
+            twin.layers_list()[0][0][0, 0] = 7
+    x = np.ones(2)
+    y = na.Network.identity(2)(x)
+    y += 1
+    assert x.tolist() == [1, 1]
+
+
+def test_a_function_registered_anew_is_another_function():
+    x = sympy.Symbol("x")
+    na.register("made_anew", x**2, x)
+    f = na.Network.function("made_anew")
+    pickled = pickle.dumps(f)
+    na.register("made_anew", x**3, x, replace=True)
+    g = na.Network.function("made_anew")
+    assert f != g
+    assert (f + g)([2.0]) == [12.0]
+    with pytest.raises(UnsupportedError, match="another function"):
+        pickle.loads(pickled)
+    for name in ("tanh", "softmax"):
+        with pytest.raises(InputError, match="already"):
+            na.register(name, x**2, x, replace=True)
 
 
 def test_weights_cannot_be_changed_from_outside():

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+import tracemalloc
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -13,7 +14,7 @@ import pytest
 from onnx import TensorProto, helper, numpy_helper
 
 from neuralgebra.errors import LoadError, NeuralgebraError, ResourceError, ShapeError, UnsupportedError
-from neuralgebra.files import limits
+from neuralgebra.files import limits, onnx_values
 from neuralgebra.files.onnx_read import read
 from neuralgebra.files.onnx_write import write
 from neuralgebra.network.network import Network
@@ -59,8 +60,8 @@ def test_empty() -> None:
 @pytest.mark.parametrize(
     ("data", "word"),
     [
-        (b"<!DOCTYPE html><html><body>404</body></html>", "web page"),
-        (b"version https://git-lfs.github.com/spec/v1\noid sha256:00\nsize 5\n", "git lfs pull"),
+        (b"<!DOCTYPE html><html><body>404</body></html>", "no ONNX model"),
+        (b"version https://git-lfs.github.com/spec/v1\noid sha256:00\nsize 5\n", "no ONNX model"),
         (b"\x00", "no ONNX model"),
         (b"\x93NUMPY\x01\x00", "no ONNX model"),
         (b"PK\x03\x04" + b"\x00" * 50, "no ONNX model"),
@@ -248,6 +249,80 @@ def test_operators_used_wrongly(name: str) -> None:
     assert str(caught.value).count("\n") <= 2
 
 
+# What the operator set does not have ----------------------------------------------------------------------------------
+
+LEARNED = {"W": W, "k": np.ones((1, 1, 3)), "c": np.ones(4), "a": np.array([1]), "p": np.array([0, 1, 0, 0])}
+# name: (node, opset, shape of a sample, words of the refusal)
+FOREIGN: dict[str, tuple[Any, int, list[int], tuple[str, ...]]] = {
+    "misspelt": (node("Conv", "x k", pad=[1, 1]), 17, [1, 5], ("'pad'", "pads")),
+    "of torch": (node("LeakyRelu", "x", slope=0.3), 17, [4], ("'slope'", "alpha")),
+    "typed": (node("Gemm", "x W", alpha=1), 17, [4], ("alpha", "INT", "FLOAT")),
+    "list": (node("Softmax", "x", axis=[1]), 17, [4], ("axis", "INTS", "INT")),
+    "missing": (node("Concat", "x x"), 17, [4], ("axis",)),
+    "not yet": (node("Split", "x", "y z", axis=1, num_outputs=2), 13, [4], ("'num_outputs'",)),
+    "no more": (node("Squeeze", "x", axes=[1]), 17, [1, 4], ("'axes'",)),
+    "more inputs": (node("Relu", "x x"), 17, [4], ("2 inputs", "1")),
+    "fewer inputs": (node("Add", "x"), 17, [4], ("1 inputs", "2")),
+    "a hole": (node("Add", "- x"), 17, [4], ("input 1",)),
+    "a hole in a list": (node("Concat", "x - x", axis=1), 17, [4], ("input 2",)),
+    "more outputs": (node("Relu", "x", "y z"), 17, [4], ("2 outputs", "1")),
+    "axes twice": (node("ReduceSum", "x a", axes=[1]), 13, [4], ("'axes'",)),
+    "padding": (node("Pad", "x p", mode="banana"), 17, [4], ("banana",)),
+    "wrapping": (node("Pad", "x p", mode="wrap"), 18, [4], ("wrap",)),
+    "auto_pad": (node("Conv", "x k", auto_pad="banana"), 17, [1, 5], ("banana",)),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", FOREIGN)
+def test_nodes_that_the_operator_set_does_not_have(name: str) -> None:
+    given, opset, shape, words = FOREIGN[name]
+    data = model([given], ["N", *shape], opset, LEARNED)
+    refused(data, LoadError, "net.onnx", f"operator {given.op_type} of node '{given.name}'", *words)
+
+
+def test_an_attribute_given_twice() -> None:
+    twice = node("LeakyRelu", "x", alpha=0.3)
+    twice.attribute.append(helper.make_attribute("alpha", 0.4))
+    refused(model([twice], ["N", 4], 17), LoadError, "the_leakyrelu_of_y", "alpha", "twice")
+
+
+@pytest.mark.parametrize(("op", "opset"), [("Gelu", 13), ("Mish", 17), ("HardSwish", 13), ("Swish", 23)])
+def test_operators_of_later_sets(op: str, opset: int) -> None:
+    refused(model([node(op, "x")], ["N", 4], opset), UnsupportedError, f"operator {op} of node", str(opset))
+
+
+def test_an_operator_set_without_version() -> None:
+    scaler = helper.make_node("Scaler", ["x"], ["y"], name="s", domain="ai.onnx.ml", offset=[0.0], scale=[2.0])
+    refused(model([scaler], ["N", 4], 17), LoadError, "operator Scaler of node 's'", "ai.onnx.ml")
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        (lambda m: m.graph.input.append(m.graph.input[0]), ("'x'", "twice")),
+        (lambda m: m.graph.initializer.append(m.graph.initializer[0]), ("'W'", "twice")),
+        (lambda m: m.opset_import.append(helper.make_opsetid("ai.onnx", 17)), ("twice",)),
+    ],
+)
+def test_what_stands_there_twice(change: Callable[[Any], Any], words: tuple[str, ...]) -> None:
+    refused(changed(change), LoadError, "net.onnx", *words)
+
+
+@pytest.mark.parametrize(
+    ("opset", "outputs", "attributes"),
+    [(13, "y z", {}), (18, "y z", {}), (18, "y z", {"num_outputs": 3})],
+    ids=["uneven", "neither", "other count"],
+)
+def test_parts_that_do_not_fit(opset: int, outputs: str, attributes: dict[str, Any]) -> None:
+    data = model([node("Split", "x", outputs, axis=1, **attributes)], ["N", 5], opset)
+    refused(data, LoadError, "the_split_of_y", "parts")
+
+
+def test_more_lengths_than_parts() -> None:
+    data = model([node("Split", "x s", "y z", axis=1)], ["N", 6], 17, {"s": np.array([2, 2, 2])})
+    refused(data, LoadError, "the_split_of_y", "3 parts", "2")
+
+
 # Valid, but not ours ------------------------------------------------------------------------------------------------
 
 BEYOND: dict[str, tuple[list[Any], dict[str, Any]]] = {
@@ -272,6 +347,9 @@ BEYOND: dict[str, tuple[list[Any], dict[str, Any]]] = {
     "jump": ([node("ThresholdedRelu", "x", alpha=1.0)], {}),
     "hard shrink": ([node("Shrink", "x", lambd=0.5)], {}),
     "rounding": ([node("Cast", "x", to=TensorProto.INT64)], {}),
+    "narrower": ([node("Cast", "x", to=TensorProto.FLOAT16)], {}),
+    "narrower still": ([node("Cast", "x", to=TensorProto.BFLOAT16)], {}),
+    "samples in a row": ([node("Reshape", "x s", "r"), node("Softmax", "r", axis=1)], {"s": np.array([1, -1])}),
     "bounds": ([node("Clip", "x a b")], {"a": np.array(1.0), "b": np.array(-1.0)}),
     "integers": ([node("Mul", "x i")], {"i": np.array([2])}),
 }
@@ -341,6 +419,34 @@ def test_growth_beyond_memory() -> None:
         chain += [node("Reshape", f"{before} s", f"{before}_column"), node("MatMul", f"{before}_column W", name)]
     constants = {"W": np.ones((1, 1000)), "s": np.array([0, -1, 1])}
     refused(model(chain, ["N", 1], 13, constants), ResourceError, "the_matmul_of_c", "1000000000")
+
+
+def test_growth_in_small_steps() -> None:
+    """Each array is within the limits; all of them are not."""
+    nodes = [node("Expand", f"x s{i}", f"e{i}") for i in range(16)]
+    nodes += [node("Reshape", f"e{i} t{i}", f"r{i}") for i in range(16)]
+    nodes += [node("ReduceMax", f"r{i} a", f"m{i}") for i in range(16)]
+    nodes += [node("Concat", " ".join(f"m{i}" for i in range(16)), axis=1)]
+    constants = {f"s{i}": np.array([1, 9_000_000 + i, 1]) for i in range(16)}
+    constants |= {f"t{i}": np.array([0, 9_000_000 + i]) for i in range(16)} | {"a": np.array([1])}
+    refused(model(nodes, ["N", 1, 1], 18, constants), ResourceError, "the_expand", "TOTAL")
+
+
+def test_the_total_grows_with_the_file(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(onnx_values, "TOTAL", 0)
+    assert read(theirs()).output_size == 3
+    data = model([node("Expand", "x s")], ["N", 1, 1], 13, {"s": np.array([1, 10_000, 1])})
+    refused(data, ResourceError, "the_expand", "TOTAL")
+
+
+def test_constants_that_are_not_used_any_more_are_dropped() -> None:
+    nodes = [node("Neg", "c", "c0"), *(node("Neg", f"c{i}", f"c{i + 1}") for i in range(200)), node("Add", "x c200")]
+    data = model(nodes, ["N", 100_000], 13, {"c": np.ones(100_000)})
+    tracemalloc.start()
+    read(data)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < 200 * 400_000 / 2
 
 
 def test_pooling_beyond_memory() -> None:

@@ -316,6 +316,14 @@ def test_a_model_for_one_sample_may_drop_the_batch_axis() -> None:
         read(model(nodes, ["N", 6], 13, constants))
 
 
+def test_one_sample_may_be_laid_in_a_row() -> None:
+    constants = {"s": np.array([1, -1])}
+    nodes = [node("Reshape", "x s", "a"), node("Softmax", "a", axis=1)]
+    agrees(model(nodes, [1, 2, 3], 13, constants), (2, 3))
+    with pytest.raises(UnsupportedError, match="batch axis"):
+        read(model(nodes, ["N", 2, 3], 13, constants))
+
+
 def test_a_model_without_batch_axis() -> None:
     data = model(
         [node("MatMul", "W x", "a"), node("Add", "a b", "c"), node("Tanh", "c")], [3], 13, {"W": W, "b": W[:, 0]}
@@ -353,6 +361,38 @@ def test_half_weights_are_widened_exactly(kind: int) -> None:
     assert f.dtype == np.float32
     expected = np.float32(np.float16(0.1)) if kind == onnx.TensorProto.FLOAT16 else 0.10009765625
     assert f.arrays[0].tolist() == [[expected, -3.0]]
+
+
+HALVES = {onnx.TensorProto.FLOAT16: float(np.float16(0.1)), onnx.TensorProto.BFLOAT16: 0.10009765625}
+
+
+@pytest.mark.parametrize(("kind", "expected"), HALVES.items())
+def test_constants_are_rounded_by_a_cast(kind: int, expected: float) -> None:
+    nodes = [node("Cast", "c", "h", to=kind), node("Cast", "h", "d", to=1), node("Mul", "x d")]
+    f = read(model(nodes, ["N", 1], 13, {"c": np.array([0.1])}))
+    assert f.arrays[0].tolist() == [[float(np.float32(expected))]]
+
+
+@pytest.mark.parametrize("given", [*HALVES, onnx.TensorProto.FLOAT, onnx.TensorProto.DOUBLE])
+def test_casts_of_what_depends_on_the_input_keep_its_precision(given: int) -> None:
+    wide = {given, onnx.TensorProto.FLOAT, onnx.TensorProto.DOUBLE} - (
+        {1} if given == onnx.TensorProto.DOUBLE else set()
+    )
+    for to in (*HALVES, onnx.TensorProto.FLOAT, onnx.TensorProto.DOUBLE):
+        m = onnx.load_model_from_string(model([node("Cast", "x", to=to)], ["N", 2], 13))
+        m.graph.input[0].type.tensor_type.elem_type = given
+        if to in wide:
+            assert read(m.SerializeToString()).input_size == 2
+        else:
+            with pytest.raises(UnsupportedError, match="of node 'the_cast_of_y': a cast to"):
+                read(m.SerializeToString())
+
+
+def test_a_part_that_nobody_wants() -> None:
+    """An output left out still takes its share."""
+    data = model([helper.make_node("Split", ["x"], ["y", ""], axis=1)], ["N", 6], 13)
+    f, x = read(data), RNG.normal(size=(2, 6))
+    np.testing.assert_array_equal(value(f, x), x[:, :3])
 
 
 def test_output_shapes_are_remembered() -> None:

@@ -12,8 +12,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from neuralgebra.errors import UnsupportedError
+from neuralgebra.errors import InputError, UnsupportedError
 from neuralgebra.files.onnx_describe import KEY
+from neuralgebra.files.onnx_graph import Expressions, Graph, Term
 from neuralgebra.files.onnx_read import read
 from neuralgebra.files.onnx_write import NEWEST, OLDEST, message, without_kernel, write
 from neuralgebra.functions.activation import _ROWS, Activation, Row, activation, register, registered
@@ -88,6 +89,46 @@ def test_without_the_remark_it_is_the_same_function(name: str) -> None:
         np.testing.assert_allclose(
             value(read(model.SerializeToString()), x), value(f, x), rtol=tolerance, atol=tolerance
         )
+
+
+SMALL = [1e-300, 1e-20, 1.1e-16, 3e-16, 1e-12, 1e-6, 1e-3, 0.3]
+FINE: dict[str, list[float]] = {
+    "atanh": [*(-v for v in SMALL), *SMALL, 0.7, 0.999, 1 - 1e-12, -0.9],
+    "logit": [*SMALL, 0.26, 0.4999999, 0.5 + 1e-12, 0.74, 0.9, 1 - 1e-12],
+    "logsigmoid": [-700, -40, -36.5, -1, -1e-12, 1e-12, 0.5, 20, 36.5, 37.5, 40, 700],
+    "softplus": [-700, -40, -37.5, -36.5, -20, -0.5, -1e-12, 1e-12, 1, 36.5, 40, 700],
+}
+
+
+@pytest.mark.parametrize("name", FINE)
+def test_small_values_keep_their_digits(name: str) -> None:
+    f, x = Network.function(name, 1), np.array(FINE[name])[:, None]
+    for opset in (OLDEST, 24):
+        model = message(f, "float64", opset)
+        np.testing.assert_allclose(run(checked(model.SerializeToString()), x)[0], value(f, x), rtol=2e-15)
+        assert read(model.SerializeToString()) == f
+        del model.metadata_props[:]
+        np.testing.assert_allclose(value(read(model.SerializeToString()), x), value(f, x), rtol=4e-15)
+
+
+def test_the_logarithm_of_a_small_softplus() -> None:
+    f = Network.function("log", 1) @ Network.function("softplus", 1)
+    x = np.array([[-40.0], [-700.0], [3.0]])
+    np.testing.assert_allclose(run(write(f, "float64"), x)[0], value(f, x), rtol=1e-15)
+
+
+def test_logarithms_in_definitions_of_ones_own_keep_their_digits() -> None:
+    graph = Graph(np.dtype(np.float64), 20)
+    last = Expressions().log1p(Term(graph, "x"))
+    last.of("Identity")
+    graph.nodes[-1].output[0] = "y"
+    shape = [onnx.helper.make_tensor_value_info(name, 11, ["N", 1]) for name in "xy"]
+    made = onnx.helper.make_graph(graph.nodes, "g", shape[:1], shape[1:], graph.initializers())
+    imports = [onnx.helper.make_opsetid("", 20)]
+    data = onnx.helper.make_model(made, opset_imports=imports, ir_version=9).SerializeToString()
+    x = np.array([[-1.0, *(-v for v in SMALL), 0, *SMALL, 0.9, 1, 3, 1e17, 1e300, np.inf]]).T
+    with np.errstate(divide="ignore"):
+        np.testing.assert_allclose(run(data, x)[0], np.log1p(x), rtol=1e-15)
 
 
 PARAMETERS = [
@@ -246,6 +287,12 @@ def test_what_cannot_be_written_is_refused(dtype: str | None, opset: int | None)
 def test_numbers_beyond_float32_are_refused() -> None:
     with pytest.raises(UnsupportedError, match="1e\\+39"):
         write(Network.from_layers([([[1e39]], None)]), "float32")
+
+
+@pytest.mark.parametrize("names", [{"input_names": ["T", "\udc80"]}, {"output_names": ["\udc80"]}])
+def test_names_that_no_file_can_hold_are_refused(names: dict[str, list[str]]) -> None:
+    with pytest.raises(InputError, match=r"name '\\\\?udc80' received"):
+        write(Network.from_layers([([[1.0, 2.0]], None)], **names))
 
 
 # A remark is believed only as far as it can be checked.

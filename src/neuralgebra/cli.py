@@ -6,18 +6,26 @@ Exit codes: 0 ok, 1 our fault, 2 usage, 3 bad input, 4 valid but unsupported, 5 
 
 from __future__ import annotations
 
+import contextlib
+import dataclasses
 import functools
+import itertools
 import json
+import math
+import os
 import sys
-from collections.abc import Callable
-from typing import Any
+import traceback
+from collections.abc import Callable, Iterable
+from typing import Any, NoReturn
 
 import click
 
 import neuralgebra as na
-from neuralgebra.errors import NeuralgebraError
+from neuralgebra.errors import InputError, NeuralgebraError, OutputError, ResourceError, UsageError, shown
 
-__all__ = ["main"]
+__all__ = ["main", "run"]
+
+_KINDS = ("csv", "json", "parquet")
 
 _MODEL = click.argument("model", type=click.Path())
 _DATA = click.argument("data", type=click.Path(allow_dash=True))
@@ -25,7 +33,7 @@ _JSON = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 _OUTPUT = click.option("-o", "--output", type=click.Path(), default="-", help="File to write; - is the terminal.")
 _FORCE = click.option("--force", is_flag=True, help="Overwrite the output file.")
 _FORMAT = click.option(
-    "--format", "kind", type=click.Choice(["csv", "parquet", "json"]), help="By default the ending of OUTPUT, or csv."
+    "--format", "kind", type=click.Choice(_KINDS), help="By default the ending of OUTPUT; csv on the terminal."
 )
 
 
@@ -44,7 +52,7 @@ def cli(context: click.Context, debug: bool) -> None:
 def show(model: str, as_json: bool) -> None:
     """Print what a network is: layers, parameters, names."""
     network = na.load(model)
-    click.echo(_json(na.api.resolve("summary")(network)) if as_json else na.api.resolve("summary_text")(network))
+    _print(_json(na.api.resolve("summary")(network)) if as_json else na.api.resolve("summary_text")(network))
 
 
 @cli.command(name="eval")
@@ -56,9 +64,10 @@ def show(model: str, as_json: bool) -> None:
 @_JSON
 def evaluate(model: str, data: str, **options: Any) -> None:
     """Evaluate a network at the rows of DATA (CSV, Parquet, or - for CSV on standard input)."""
+    write = _writer(**options)
     network = na.load(model)
     values = network(_rows(network, data))
-    _write(dict(zip(network.output_names, values.T, strict=True)), **options)
+    write(_columns(zip(network.output_names, values.T, strict=True)))
 
 
 @cli.command()
@@ -70,36 +79,47 @@ def evaluate(model: str, data: str, **options: Any) -> None:
 @_FORCE
 @_JSON
 def diff(model: str, data: str, order: int, **options: Any) -> None:
-    """Differentiate a network by its inputs at the rows of DATA."""
+    """Differentiate a network by its inputs at the rows of DATA.
+
+    Columns are named dy/da and, of order 2, d2y/da db.
+    """
+    write = _writer(**options)
     network = na.load(model)
     x = _rows(network, data)
-    columns = _first(network, network.jacobian(x))
-    if order == 2:
-        columns |= _second(network, network.hessian(x))
-    _write(columns, **options)
+    second = _second(network, network.hessian(x)) if order == 2 else ()
+    write(_columns(itertools.chain(_first(network, network.jacobian(x)), second)))
 
 
 @cli.command()
 @_MODEL
-@click.option("--order", type=click.IntRange(0, 4), default=0, show_default=True, help="1: Jacobian; 2: and Hessian.")
+@click.option(
+    "--order",
+    type=click.IntRange(0, 4),
+    default=0,
+    show_default=True,
+    help="0: value; 1: and Jacobian; 2: and Hessian; 3, 4: and all derivatives of that order.",
+)
 @click.option("--digits", type=click.IntRange(1, 17), help="Round the weights; by default every bit is kept.")
 @click.option("--notation", type=click.Choice(["text", "latex"]), default="text", show_default=True)
 @click.option("--inline", is_flag=True, help="One expression in the inputs alone; refused when too large.")
-@click.option("--limit", type=int, default=100_000, show_default=True, help="Largest inlined size, in nodes.")
+@click.option(
+    "--limit", type=click.IntRange(1), default=100_000, show_default=True, help="Largest inlined size, in nodes."
+)
 @_OUTPUT
 @_FORCE
 @_JSON
 def formula(model: str, order: int, digits: int | None, notation: str, **options: Any) -> None:
     """Print the formula of a network, line by line."""
+    _refuse_existing(options["output"], options["force"])
     found = na.load(model).formula(order, digits=digits)
     if options["inline"]:
-        text = found.inlined(notation, limit=options["limit"])
+        text = _inlined(found, notation, options["limit"])
     else:
         text = found.latex() if notation == "latex" else found.text()
     if options["as_json"]:
         text = _json({"order": order, "notation": notation, "lines": text.splitlines()})
     if options["output"] == "-":
-        click.echo(text)
+        _print(text)
     else:
         na.api.resolve("write_atomic")(options["output"], (text + "\n").encode(), options["force"])
 
@@ -108,84 +128,171 @@ def formula(model: str, order: int, digits: int | None, notation: str, **options
 @_MODEL
 @click.argument("data", type=click.Path(allow_dash=True), required=False)
 @click.option("--rows", type=click.IntRange(1), default=100, show_default=True, help="Random rows without DATA.")
+@click.option(
+    "--tolerance",
+    type=click.FloatRange(0),
+    default=1e4,
+    show_default=True,
+    help="Differences up to TOLERANCE · eps · max(1, largest entry) count as rounding.",
+)
 @_JSON
-def check(model: str, data: str | None, rows: int, as_json: bool) -> None:
-    """Compare with onnxruntime (values) and ball arithmetic (derivatives); print the largest differences."""
+def check(model: str, data: str | None, rows: int, tolerance: float, as_json: bool) -> int:
+    """Compare with onnxruntime (values) and ball arithmetic (derivatives).
+
+    Prints the largest differences and whether they are within rounding; if not, the exit code is 5.
+    """
     import numpy as np
 
     network = na.load(model)
     points = np.random.default_rng(0).normal(size=(rows, network.input_size)) if data is None else _rows(network, data)
     source = na.api.resolve("read_bytes")(model)
-    found = network.check(points, model=source if model.endswith(".onnx") else None)
+    found = network.check(points, model=source if model.lower().endswith(".onnx") else None)
+    found = dataclasses.replace(found, tolerance=tolerance)
     if as_json:
-        click.echo(_json({"differences": [vars(d) for d in found.differences], "remarks": found.remarks}))
-        return
+        _print(_json(found.plain()))
+        return 0 if found.agrees else 5
     if data is None:
-        click.echo(f"{rows} random points, standard normal; give DATA to check at your own.")
-    click.echo(str(found))
+        _print(f"{rows} random points, standard normal; give DATA to check at your own.")
+    _print(str(found))
+    return 0 if found.agrees else 5
 
 
 def _rows(network: Any, data: str) -> Any:
     return na.api.resolve("read_table")(data, network.input_names)[0]
 
 
-def _first(network: Any, jacobian: Any) -> dict[str, Any]:
-    return {
-        f"d{y}/d{x}": jacobian[:, i, j]
-        for i, y in enumerate(network.output_names)
-        for j, x in enumerate(network.input_names)
-    }
+def _first(network: Any, jacobian: Any) -> Iterable[tuple[str, Any]]:
+    for i, y in enumerate(network.output_names):
+        for j, x in enumerate(network.input_names):
+            yield f"d{y}/d{x}", jacobian[:, i, j]
 
 
-def _second(network: Any, hessian: Any) -> dict[str, Any]:
+def _second(network: Any, hessian: Any) -> Iterable[tuple[str, Any]]:
     names = network.input_names
-    return {
-        f"d2{y}/d{names[j]}d{names[k]}": hessian[:, i, j, k]
-        for i, y in enumerate(network.output_names)
-        for j in range(len(names))
-        for k in range(j, len(names))
-    }
+    for i, y in enumerate(network.output_names):
+        for j, k in itertools.combinations_with_replacement(range(len(names)), 2):
+            yield f"d2{y}/d{names[j]} d{names[k]}", hessian[:, i, j, k]
 
 
-def _write(columns: dict[str, Any], output: str, kind: str | None, force: bool, as_json: bool) -> None:
-    ending = output.rsplit(".", 1)[-1].lower()
-    kind = "json" if as_json else kind or (ending if ending in ("parquet", "json") else "csv")
-    na.api.resolve("write_table")(columns, output, kind, force)
+def _columns(named: Iterable[tuple[str, Any]]) -> dict[str, Any]:
+    columns: dict[str, Any] = {}
+    for name, values in named:
+        if name in columns:
+            raise InputError(
+                f"two columns would be named {shown(name)!r}; distinct names expected.\n"
+                "Rename the inputs or outputs of the network."
+            )
+        columns[name] = values
+    return columns
+
+
+def _writer(output: str, kind: str | None, force: bool, as_json: bool) -> Callable[[dict[str, Any]], None]:
+    """Return what writes columns; refuse at once what could not be written at the end."""
+    if as_json and kind not in (None, "json"):
+        raise UsageError(f"--json and --format {kind} received; one of them expected.")
+    kind = "json" if as_json else kind or _ending(output)
+    if output != "-":
+        _refuse_existing(output, force)
+    elif _stdout().isatty() and kind == "parquet":
+        raise UsageError(
+            "--format parquet to the terminal: it is no text.\nName a file with -o, or redirect the output."
+        )
+    return lambda columns: na.api.resolve("write_table")(columns, output, kind, force)
+
+
+def _ending(output: str) -> str:
+    """Return the format that the name of a file says."""
+    if output == "-":
+        return "csv"
+    ending = os.path.splitext(output)[1]
+    if ending.lower()[1:] not in _KINDS:
+        found = f"ending {shown(ending)!r}" if ending else "no ending"
+        raise UsageError(f"{shown(output)}: {found} received; .{', .'.join(_KINDS)}, or --format, expected.")
+    return ending.lower()[1:]
+
+
+def _refuse_existing(output: str, force: bool) -> None:
+    if output != "-" and not force and os.path.isfile(output):
+        raise OutputError(f"{shown(output)}: the file exists.\nNothing was changed; give --force to replace it.")
+
+
+def _inlined(found: Any, notation: str, limit: int) -> str:
+    """Return the inlined formula; a refusal names the options, not the functions."""
+    try:
+        return str(found.inlined(notation, limit=limit))
+    except ResourceError as error:
+        first = str(error).splitlines()[0]
+        raise ResourceError(f"{first}\nLeave out --inline, or raise the limit with --limit.") from None
+
+
+def _stdout() -> Any:
+    if sys.stdout is None:
+        raise OutputError("standard output is closed.\nName a file with -o, or redirect the output.")
+    return sys.stdout
+
+
+def _print(text: str) -> None:
+    click.echo(text, file=_stdout())
 
 
 def _json(value: Any) -> str:
-    return json.dumps(value, indent=2, ensure_ascii=True)
+    return json.dumps(_finite(value), indent=2, ensure_ascii=True, allow_nan=False)
 
 
-def _guarded(run: Callable[[], Any]) -> int:
+def _finite(value: Any) -> Any:
+    """Return the value with "nan", "inf" and "-inf" for the numbers that JSON does not have."""
+    if isinstance(value, dict):
+        return {key: _finite(entry) for key, entry in value.items()}
+    if isinstance(value, list | tuple):
+        return [_finite(entry) for entry in value]
+    return repr(value) if isinstance(value, float) and not math.isfinite(value) else value
+
+
+def _guarded(command: Callable[[], Any]) -> int:
     """Run a command; turn errors into one message of at most three lines and an exit code."""
     try:
-        run()
+        return command() or 0
     except NeuralgebraError as error:
         click.echo(f"error: {error}", err=True)
         return error.exit_code
-    except click.exceptions.Abort:
-        return 130
     except click.ClickException as error:
         error.show()
         return error.exit_code
-    except KeyboardInterrupt:
+    except (click.exceptions.Abort, KeyboardInterrupt):
         return 130
-    except BrokenPipeError:
-        sys.stderr.close()
+    except (BrokenPipeError, SystemExit):  # click ends by SystemExit when the reader of a pipe has gone
         return 0
     except MemoryError:
         click.echo("error: not enough memory for this result.\nTry fewer rows or a lower order.", err=True)
         return 6
-    return 0
+    except OSError as error:
+        if error.filename is not None:
+            raise
+        return _unwritable(error)
 
 
-def main(arguments: list[str] | None = None) -> None:
-    """Run the command line and exit with its code."""
-    arguments = sys.argv[1:] if arguments is None else arguments
-    run = functools.partial(cli.main, arguments, standalone_mode=False)
+def _unwritable(error: OSError) -> int:
+    reason = error.strerror or error
+    with contextlib.suppress(OSError):
+        click.echo(f"error: standard output: cannot be written ({reason}).\nName a file with -o.", err=True)
+    return OutputError.exit_code
+
+
+def run(arguments: list[str]) -> int:
+    """Run the command line.
+
+    Parameters
+    ----------
+    arguments : list of str
+        What follows the name of the program.
+
+    Returns
+    -------
+    int
+        The exit code.
+    """
     try:
-        code = _guarded(run)
+        return _guarded(functools.partial(cli.main, arguments, standalone_mode=False))
     except Exception as error:
         if "--debug" in arguments:
             raise
@@ -194,5 +301,30 @@ def main(arguments: list[str] | None = None) -> None:
             "please report it.",
             err=True,
         )
+        return 1
+
+
+def main() -> NoReturn:
+    """Run the command line as a process, and end the process with its code.
+
+    It ends without the clean-up of the interpreter: the threads that pyarrow and polars leave behind sometimes abort
+    the process during it.
+    """
+    try:
+        code = run(sys.argv[1:])
+    except Exception:
+        traceback.print_exc()
         code = 1
-    sys.exit(code)
+    os._exit(_flushed(code))
+
+
+def _flushed(code: int) -> int:
+    """Write out what waits for standard output; return the exit code, that of the failure if this fails."""
+    try:
+        if sys.stdout is not None:
+            sys.stdout.flush()
+    except BrokenPipeError:
+        return code
+    except OSError as error:
+        return code or _unwritable(error)
+    return code

@@ -20,6 +20,8 @@ from neuralgebra.errors import DtypeError, InputError
 
 __all__ = ["Arrays", "quiet"]
 
+Differentiable = Callable[[Value], Value]
+
 _FLOATS = ("float32", "float64")
 
 
@@ -45,7 +47,7 @@ class Arrays:
     def accept(x: Any, dtype: np.dtype) -> tuple[Arrays, Any]:
         """Return the kind of x and x itself as a floating array; lists and integers take `dtype`."""
         if not array_api_compat.is_array_api_obj(x):
-            x = _from_python(x)
+            x = _from_python(x).astype(dtype)
         xp = array_api_compat.array_namespace(x)
         name = str(x.dtype).rsplit(".", 1)[-1]
         if name in _FLOATS:
@@ -125,7 +127,7 @@ class Arrays:
     def times(self, x: Value, factor: Value) -> Value:
         """Return x·factor where a vanishing factor wins over an infinite x."""
         factor = self._array(factor)
-        vanishes = (factor == 0) & (x == x)
+        vanishes = (factor == 0) & self.xp.isinf(x)
         return self.xp.where(vanishes, 0.0, x * self.xp.where(vanishes, 1.0, factor))
 
     def power(self, x: Value, exponent: Any) -> Value:
@@ -160,6 +162,14 @@ class Arrays:
         """Return sqrt(a² + b²) without overflow."""
         return self.xp.hypot(a, self.xp.full_like(a, b))
 
+    def differentiable(self, function: Differentiable, slope: Differentiable, x: Value) -> Value:
+        """Return function(x) such that automatic differentiation of the library uses the slope that is stated.
+
+        Through the accurate evaluation itself, with its |x| and its branches, it would be wrong at 0 and at kinks.
+        """
+        attach = _custom_derivative(_library(self.xp))
+        return function(x) if attach is None else attach(function, slope, x)
+
     def _array(self, value: Any) -> Value:
         """Return a Python number as an array without axes; arrays as they are."""
         if isinstance(value, int | float):
@@ -186,7 +196,9 @@ def _from_python(x: Any) -> np.ndarray:
         raise InputError(f"rows of different length received; (..., n) numbers are expected ({error}).") from None
     if array.dtype == object or array.dtype.kind not in "biuf":
         raise DtypeError(f"values of type {array.dtype} received; numbers are expected.")
-    return array.astype(np.int64) if array.dtype.kind in "iu" else array
+    if array.dtype.kind == "b":
+        raise DtypeError("values of type bool received; numbers are expected.")
+    return array
 
 
 def _library(xp: Any) -> str:
@@ -210,6 +222,48 @@ def _accurate_functions(library: str) -> dict[str, Callable[..., Any]]:
 
     own = {"tanh": np.tanh, "atanh": np.arctanh, "sinh": np.sinh, "cosh": np.cosh}
     return {"erf": scipy.special.erf, **own}
+
+
+@functools.cache
+def _custom_derivative(library: str) -> Callable[[Differentiable, Differentiable, Value], Value] | None:
+    """Return (function, slope, x) -> function(x) with that derivative, for libraries that differentiate."""
+    if library == "jax":
+        import jax
+
+        def attach(function: Differentiable, slope: Differentiable, x: Value) -> Value:
+            stated = jax.custom_jvp(function)
+            stated.defjvp(lambda at, along: (stated(*at), slope(*at) * along[0]))
+            return stated(x)
+
+        return attach
+    if library == "torch":
+        import torch
+
+        class Stated(torch.autograd.Function):  # type: ignore[misc]
+            generate_vmap_rule = True
+
+            @staticmethod
+            def forward(x: Any, function: Any, slope: Any) -> Any:
+                del slope
+                return function(x)
+
+            @staticmethod
+            def setup_context(ctx: Any, inputs: Any, output: Any) -> None:
+                del output
+                ctx.save_for_backward(inputs[0])
+                ctx.save_for_forward(inputs[0])
+                ctx.slope = inputs[2]
+
+            @staticmethod
+            def backward(ctx: Any, gradient: Any) -> Any:
+                return gradient * ctx.slope(ctx.saved_tensors[0]), None, None
+
+            @staticmethod
+            def jvp(ctx: Any, along: Any, *_: Any) -> Any:
+                return ctx.slope(ctx.saved_tensors[0]) * along
+
+        return lambda function, slope, x: Stated.apply(x, function, slope)
+    return None
 
 
 def quiet() -> contextlib.AbstractContextManager[Any]:

@@ -6,6 +6,7 @@ The working precision of FLINT is global; `Balls.precision()` is the context in 
 from __future__ import annotations
 
 import contextlib
+import math
 from collections.abc import Callable
 from fractions import Fraction
 from typing import Any
@@ -60,12 +61,24 @@ class Balls(ObjectKind):
         """Return the balls that contain [low, high], coordinate by coordinate."""
         return self.each(lambda a, b: self.scalar(a).union(self.scalar(b)), low, high)
 
-    def enclose(self, function: Callable[[Value], Value], x: Value, turning: tuple[float, ...]) -> Value:
-        """Return the hull of a function over wide balls, given where it turns; tight, and exact balls stay exact."""
+    def enclose(
+        self,
+        function: Callable[[Value], Value],
+        x: Value,
+        turning: tuple[float, ...],
+        domain: tuple[float, float] = (-math.inf, math.inf),
+    ) -> Value:
+        """Return the hull of a function over wide balls, given where it turns; tight, and exact balls stay exact.
+
+        Balls that leave the domain, where the turning points say nothing, are put through the function as they are.
+        """
         low, high = self.each(flint.arb.lower, x), self.each(flint.arb.upper, x)
-        result = function(low)
         if np.all(low == high):
-            return result
+            return function(x)
+        first, last = map(flint.arb, domain)
+        if not all(a >= first and b <= last for a, b in zip(low.flat, high.flat, strict=True)):
+            return function(x)
+        result = function(low)
         result = self.each(flint.arb.union, result, function(high))
         for point in turning:
             near = flint.arb(point, _TURNING_RADIUS * max(1.0, abs(point)))

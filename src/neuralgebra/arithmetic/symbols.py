@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from fractions import Fraction
 from typing import Any
 
 import numpy as np
 import sympy
+from sympy.core.add import _addsort
 
 from neuralgebra.arithmetic.kind import ObjectKind, Value
 
-__all__ = ["Symbols", "exact_number", "rounded"]
+__all__ = ["Symbols", "exact_number", "flat_sum", "scaled"]
 
 
 _LONG = 10**9
@@ -31,33 +32,12 @@ def exact_number(value: int | float | Fraction) -> sympy.Expr:
     return sympy.Integer(int(number)) if number in (-1, 0, 1) else sympy.Float(number, 17)
 
 
-def rounded(array: np.ndarray, digits: int | None) -> np.ndarray:
-    """Return the array with every entry rounded to a number of significant digits; integers stay."""
-    if digits is None or np.asarray(array).dtype.kind in "iu":
-        return array
-    result: np.ndarray = np.vectorize(lambda v: float(f"{v:.{digits}g}"), otypes=[float])(np.asarray(array, float))
-    return result
-
-
 class Symbols(ObjectKind):
-    """SymPy expressions in object arrays.
-
-    Parameters
-    ----------
-    digits : int, optional
-        Weights are rounded to this many significant digits; all 17 are kept by default.
-    """
-
-    def __init__(self, digits: int | None = None) -> None:
-        self.digits = digits
+    """SymPy expressions in object arrays."""
 
     def scalar(self, value: int | float | Fraction) -> sympy.Expr:
         """Return an exact number as one expression."""
         return exact_number(value)
-
-    def weight(self, array: np.ndarray) -> Value:
-        """Return weights as expressions, rounded where asked."""
-        return super().weight(rounded(np.asarray(array), self.digits))
 
     def matvec(self, weight: np.ndarray, x: Value) -> Value:
         """Return ``x @ weight.T`` with one flat sum per coordinate."""
@@ -66,8 +46,8 @@ class Symbols(ObjectKind):
         out = np.empty((len(flat), len(rows)), dtype=object)
         for i, point in enumerate(flat):
             for j, row in enumerate(rows):
-                out[i, j] = sympy.Add(*[_term(w, v) for w, v in zip(row, point, strict=True)])
-        return out.reshape(*x.shape[:-1], len(rows))
+                out[i, j] = flat_sum([scaled(w, v) for w, v in zip(row, point, strict=True)])
+        return out.reshape(*x.shape[:-1], len(rows)).view(_Sums)
 
     def where_greater(self, a: Value, b: Any, yes: Any, no: Any) -> Value:
         """Return `yes` where a > b, else `no`."""
@@ -117,8 +97,44 @@ def _band(z: sympy.Expr, low: Any, high: Any, below: Any, inside: Any, above: An
     return sympy.Piecewise((below, sympy.Le(z, low)), (above, sympy.Ge(z, high)), (inside, True))
 
 
-def _term(weight: sympy.Expr, value: sympy.Expr) -> sympy.Expr:
-    """Return weight·value; the common case, a number times a name, without SymPy's simplifications."""
-    if value.is_Symbol and weight.is_Float:
-        return sympy.Mul._from_args([weight, value])
-    return weight * value
+# Sums of numbers times names are put together without SymPy's simplifications, which take most of the time: there is
+# nothing to simplify in them, and what comes out is what SymPy would have made.
+
+
+def scaled(number: sympy.Expr, value: sympy.Expr) -> sympy.Expr:
+    """Return number·value."""
+    if value.is_Symbol and number.is_Float:
+        return sympy.Mul._from_args([number, value], is_commutative=True)
+    return number * value
+
+
+def flat_sum(terms: Sequence[sympy.Expr]) -> sympy.Expr:
+    """Return the sum of terms."""
+    numbers = [term for term in terms if term.is_Number and term != 0]
+    others = [term for term in terms if not term.is_Number]
+    names = [_name(term) for term in others]
+    if None in names or len(set(names)) < len(names) or len(numbers) > 1:
+        return sympy.Add(*terms)
+    _addsort(others)
+    return sympy.Add._from_args([*numbers, *others], is_commutative=True)
+
+
+def _name(term: sympy.Expr) -> sympy.Symbol | None:
+    """Return the name in a term that is a name, or a number times one."""
+    if term.is_Symbol:
+        return term
+    plain = term.is_Mul and len(term.args) == 2 and term.args[0].is_Number and term.args[1].is_Symbol
+    return term.args[1] if plain else None
+
+
+class _Sums(np.ndarray[Any, Any]):
+    """An array of flat sums: adding a number to each leaves their terms alone."""
+
+    def __add__(self, other: Any) -> Any:
+        return np.frompyfunc(_plus, 2, 1)(np.asarray(self), np.asarray(other))
+
+
+def _plus(total: sympy.Expr, number: sympy.Expr) -> sympy.Expr:
+    if not total.is_Add or total.args[0].is_Number or not number.is_Number or number == 0:
+        return total + number
+    return sympy.Add._from_args([number, *total.args], is_commutative=True)

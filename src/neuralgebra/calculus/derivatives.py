@@ -12,7 +12,8 @@ from neuralgebra.arithmetic.arrays import Arrays, quiet
 from neuralgebra.arithmetic.kind import Value
 from neuralgebra.calculus.jet import IndexSet, Jet
 from neuralgebra.calculus.propagate import propagate
-from neuralgebra.errors import PrecisionWarning, ResourceError, ShapeError
+from neuralgebra.errors import InputError, PrecisionWarning, ResourceError, ShapeError, UsageError, shown
+from neuralgebra.network.names import default
 from neuralgebra.network.network import Network
 
 __all__ = ["hessian", "input_jet", "jacobian", "jets", "matrices", "value"]
@@ -51,7 +52,8 @@ def value(network: Network, x: Any) -> Value:
     >>> f([1, 1]).round(7)
     array([1.9051483])
     """
-    return _blocks(network, x, 0)[0]
+    result = _blocks(network, x, 0)[0]
+    return result if network.output else result * 1  # never the memory of the caller
 
 
 def jacobian(network: Network, x: Any) -> Value:
@@ -159,7 +161,8 @@ def matrices(k: Any, jet: Jet, level: int, n: int, batch: tuple[int, ...]) -> Va
     if array is None:
         return k.zeros((*batch, m, *(n,) * level))
     if level == 0:
-        return k.broadcast(array[0, ...], (*batch, m))
+        array = array[0, ...]
+        return array if tuple(array.shape) == (*batch, m) else k.broadcast(array, (*batch, m))
     if level > 1:
         array = array * k.weight(jet.indices.factorials(level).reshape((-1, *(1,) * (len(array.shape) - 1))))
     full = k.broadcast(array, (len(jet.indices.levels[level]), *batch, m))
@@ -184,6 +187,23 @@ def _blocks(network: Network, x: Any, order: int) -> list[Value]:
     return [level.reshape(*batch, *level.shape[1:]) for level in results]
 
 
+def _columns(network: Network, x: Any) -> Any:
+    """Return a data frame as an array whose columns are the inputs, matched by name; anything else as it is."""
+    if isinstance(x, Network):
+        raise UsageError("a Network received as x; numbers expected. Write f @ g for the composition f(g(x)).")
+    if not (hasattr(x, "columns") and hasattr(x, "to_numpy")):
+        return x
+    missing = [name for name in network.input_names if name not in list(x.columns)]
+    if not missing:
+        return x[list(network.input_names)].to_numpy()
+    if network.input_names == default("x", network.input_size):
+        return x.to_numpy()
+    raise InputError(
+        f"a table with columns {shown(', '.join(map(str, x.columns)))} received; {shown(', '.join(missing))} missing.\n"
+        "Name the columns as the inputs, f.input_names, or pass x.to_numpy() in their order."
+    )
+
+
 def _refuse_giants(network: Network, order: int) -> None:
     numbers = math.comb(network.input_size + order, order) * max(network.sizes)
     if 8 * numbers > _POINT_BYTES:
@@ -195,7 +215,7 @@ def _refuse_giants(network: Network, order: int) -> None:
 
 def accept(network: Network, x: Any) -> tuple[Arrays, Value]:
     """Return the kind of x and x as a floating array with n coordinates on its last axis."""
-    k, x = Arrays.accept(x, network.dtype)
+    k, x = Arrays.accept(_columns(network, x), network.dtype)
     if not len(x.shape) or x.shape[-1] != network.input_size:
         raise ShapeError(
             f"x of shape {tuple(x.shape)} received; (..., {network.input_size}) expected, one column for each of "

@@ -123,17 +123,20 @@ def _contract(k: Any, shape: tuple[int, int, int, int], u: Value, v: Value) -> V
 
 
 def _maximum(k: Any, layer: Maximum, x: Jet) -> Jet:
-    """Tournament of max(a, b) = a + relu(b - a): the first wins a tie."""
+    """Tournament: the derivatives of max(a, b) are those of b where b > a, else of a; the first wins a tie."""
     rounds = [x.map(lambda a, i=group: k.take(a, i, -1)) for group in layer.groups.T]  # type: ignore[misc]
     return functools.reduce(lambda a, b: _larger(k, a, b), rounds)
 
 
 def _larger(k: Any, a: Jet, b: Jet) -> Jet:
-    chosen = k.keep(k.step(b.value - a.value), "H") if len(a.levels) > 1 else None
     levels: list[Value | None] = [k.keep(k.maximum(a.value, b.value), "max")]
     for u, v in zip(a.levels[1:], b.levels[1:], strict=True):
-        difference = v if u is None else -u if v is None else v - u
-        levels.append(_sum([u, None if difference is None else difference * chosen]))
+        known = u if v is None else v
+        if known is None:
+            levels.append(None)
+            continue
+        of_a, of_b = (k.zeros(tuple(known.shape)) if level is None else level for level in (u, v))
+        levels.append(k.where_greater(b.value, a.value, of_b, of_a))
     return Jet(a.indices, tuple(levels))
 
 
@@ -240,7 +243,8 @@ def compose(k: Any, function: Activation, z: Jet) -> Jet:
         Levels of the same shapes.
     """
     series = _Series(k, function, z)
-    return Jet(z.indices, tuple(series.level(function.row.value, n) for n in range(len(z.levels))))
+    value = series.chain.polynomial(function.row.value)
+    return Jet(z.indices, (value, *(series.level(function.row.value, n) for n in range(1, len(z.levels)))))
 
 
 class _Series:

@@ -89,8 +89,9 @@ def _temporary(target: str) -> Iterator[str]:
 
 
 def _fill(name: str, data: bytes, mode: int | None) -> None:
+    """Write and flush; what replaces a file is for its owner alone until it has the permissions of that file."""
     flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_BINARY", 0)
-    with os.fdopen(os.open(name, flags, 0o666), "wb") as file:
+    with os.fdopen(os.open(name, flags, 0o666 if mode is None else 0o600), "wb") as file:
         file.write(data)
         file.flush()
         os.fsync(file.fileno())

@@ -38,6 +38,8 @@ class Difference:
         The largest absolute difference of an entry.
     scale : float
         The largest absolute entry.
+    eps : float
+        The distance from 1 to the next number of the precision that was compared.
     """
 
     quantity: str
@@ -45,11 +47,27 @@ class Difference:
     rows: int
     largest: float
     scale: float
+    eps: float = float(np.finfo(np.float64).eps)
+
+    def within(self, tolerance: float) -> bool:
+        """Return whether the difference is at most tolerance · eps · max(1, largest entry); NaN never is.
+
+        Parameters
+        ----------
+        tolerance : float
+            How many units of rounding are allowed.
+
+        Returns
+        -------
+        bool
+            The verdict.
+        """
+        return math.isfinite(self.largest) and self.largest <= tolerance * self.eps * max(1.0, self.scale)
 
     def __str__(self) -> str:
         return (
-            f"{self.quantity:9} against {self.against}, {self.rows} points: largest difference {self.largest:.2e} "
-            f"(largest entry {self.scale:.3g})"
+            f"{self.quantity:9} against {self.against}, {self.rows} point{'s' * (self.rows != 1)}: "
+            f"largest difference {self.largest:.2e} (largest entry {self.scale:.3g})"
         )
 
 
@@ -63,13 +81,36 @@ class Check:
         One for each comparison.
     remarks : tuple of str
         What could not be compared as asked, and what was done instead.
+    tolerance : float
+        Differences up to tolerance · eps · max(1, largest entry) count as rounding.
     """
 
     differences: tuple[Difference, ...]
     remarks: tuple[str, ...] = ()
+    tolerance: float = 1e4
+
+    @property
+    def agrees(self) -> bool:
+        """Whether every difference is within rounding."""
+        return all(d.within(self.tolerance) for d in self.differences)
+
+    @property
+    def verdict(self) -> str:
+        """Whether every difference is within rounding, in words."""
+        bound = f"{self.tolerance:g} · eps · max(1, largest entry)"
+        if self.agrees:
+            return f"agree within rounding: every difference is at most {bound}"
+        beyond = [f"{d.quantity} against {d.against}" for d in self.differences if not d.within(self.tolerance)]
+        return f"DISAGREE: more than {bound} in {'; '.join(beyond)}"
+
+    def plain(self) -> dict[str, Any]:
+        """Return what was found as plain data: agrees, tolerance, differences, remarks."""
+        differences = [{**vars(d), "agrees": d.within(self.tolerance)} for d in self.differences]
+        found = {"agrees": self.agrees, "tolerance": self.tolerance}
+        return {**found, "differences": differences, "remarks": list(self.remarks)}
 
     def __str__(self) -> str:
-        return "\n".join([*map(str, self.differences), *(f"note: {remark}" for remark in self.remarks)])
+        return "\n".join([*map(str, self.differences), *(f"note: {r}" for r in self.remarks), self.verdict])
 
 
 def check(network: Network, x: Any, *, model: bytes | None = None, bits: int = 128) -> Check:
@@ -129,7 +170,7 @@ def _against_balls(network: Network, x: np.ndarray, bits: int) -> tuple[Differen
         exact = jets(balls, network, balls.weight(x), 2)
         gaps = [_largest(balls, ball, number) for ball, number in zip(exact, numbers, strict=True)]
     return tuple(
-        Difference(name, f"{bits}-bit balls", len(x), gap, float(np.abs(number).max(initial=0)))
+        Difference(name, f"{bits}-bit balls", len(x), gap, float(np.abs(number).max(initial=0)), _eps(number.dtype))
         for name, gap, number in zip(_NAMES, gaps, numbers, strict=True)
     )
 
@@ -146,7 +187,13 @@ def _against_runtime(network: Network, x: np.ndarray, model: bytes) -> tuple[Dif
         warnings.simplefilter("ignore", PrecisionWarning)
         ours = value(network, x.astype(dtype)).astype(np.float64)
     gap = float(np.abs(ours - values.reshape(ours.shape)).max(initial=0))
-    return Difference("value", f"{what} in {dtype}", len(x), gap, float(np.abs(values).max(initial=0))), remark
+    scale = float(np.abs(values).max(initial=0))
+    eps = _eps(np.float32 if remark else dtype)  # the reference evaluator has functions of float32 inside
+    return Difference("value", f"{what} in {dtype}", len(x), gap, scale, eps), remark
+
+
+def _eps(dtype: Any) -> float:
+    return float(np.finfo(dtype).eps)
 
 
 def run_onnx(model: bytes, x: np.ndarray) -> tuple[np.ndarray, np.dtype, str, str]:

@@ -65,7 +65,9 @@ def write(network: Network) -> bytes:
     Raises
     ------
     UnsupportedError
-        For a kind of layer that the format does not have.
+        For a kind of layer that the format does not have, or a number that it cannot hold.
+    ResourceError
+        For more than ``files.limits`` allows to be read, such as a name of 2000 letters.
     """
     writer = _Writer()
     document = {
@@ -76,9 +78,22 @@ def write(network: Network) -> bytes:
         "custom": _custom(network),
         "nodes": [writer.node(node, place) for place, node in enumerate(network.nodes, 1)],
     }
+    _check_readable(document, writer.tensors)
     document[CHECKSUM] = _checksum(document, writer.tensors)
     text = json.dumps(document, allow_nan=False, separators=(",", ":"))
-    return safetensors.numpy.save(writer.tensors, {KEY: text})
+    data = safetensors.numpy.save(writer.tensors, {KEY: text})
+    limits.check("HEADER_BYTES", int.from_bytes(data[:8], "little"), "the network: bytes of the header")
+    return data
+
+
+def _check_readable(document: dict[str, Any], tensors: dict[str, np.ndarray]) -> None:
+    """Refuse what reading would refuse, except functions that are not registered here, or no longer."""
+    try:
+        Reader(tensors, "the network").network(document)
+    except UnsupportedError:
+        pass
+    except LoadError as error:
+        raise UnsupportedError(f"{str(error).splitlines()[0]}\nA .safetensors file cannot hold it.") from None
 
 
 def _checksum(document: dict[str, Any], tensors: dict[str, np.ndarray]) -> str:
@@ -267,7 +282,7 @@ def _tensor(name: str, item: Any, where: str) -> np.ndarray:
         raise LoadError(
             f"{where}: tensor {shown(name)!r} of dtype {shown(item['dtype'])}; {', '.join(DTYPES)} expected."
         )
-    array: np.ndarray = np.frombuffer(item["data"], DTYPES[item["dtype"]]).reshape(item["shape"])
-    array = array.astype(array.dtype.newbyteorder("="), copy=False)
+    stored = np.frombuffer(item["data"], DTYPES[item["dtype"]]).reshape(item["shape"])
+    array = np.array(stored, stored.dtype.newbyteorder("="))  # memory of its own, so that layers may share it
     array.flags.writeable = False
     return array

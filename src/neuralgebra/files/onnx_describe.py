@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from neuralgebra.errors import InputError
+from neuralgebra.errors import InputError, shown
 from neuralgebra.files import limits
 from neuralgebra.files.onnx_graph import Graph
 from neuralgebra.functions.activation import Activation, activation
@@ -57,7 +57,14 @@ def described(network: Network, graph: Graph) -> str:
     -------
     str
         JSON.
+
+    Raises
+    ------
+    InputError
+        For a name that is no text in UTF-8.
     """
+    for name in (*network.input_names, *network.output_names):
+        _check_text(name)
     nodes = [[_layer_text(node.layer, graph.constant), list(node.inputs)] for node in network.nodes]
     remark = {
         "input_names": list(network.input_names),
@@ -69,6 +76,16 @@ def described(network: Network, graph: Graph) -> str:
         "nodes": nodes,
     }
     return json.dumps(remark, ensure_ascii=False, separators=(",", ":"))
+
+
+def _check_text(name: str) -> None:
+    try:
+        name.encode()
+    except UnicodeEncodeError:
+        raise InputError(
+            f"name {shown(name)!r} received, half of a pair of surrogates, which UTF-8 cannot hold.\n"
+            "Another name expected; f.rename gives one."
+        ) from None
 
 
 def restored(remark: Mapping[str, Any], array: Array) -> Network:

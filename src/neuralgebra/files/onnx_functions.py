@@ -105,7 +105,7 @@ def _inner_elu(z: Term, p: Mapping[str, Any]) -> Term:
 
 
 _FORMULAS: Mapping[str, Formula] = {
-    "atanh": lambda z, p: 0.5 * ((1 + z) / (1 - z)).of("Log"),
+    "atanh": lambda z, p: z.atanh(),
     "celu": lambda z, p: z.max(0) + p["alpha"] * (z.min(0) / p["alpha"]).expm1(),
     "elu": _inner_elu,
     "gaussian": lambda z, p: (-(z * z)).of("Exp"),
@@ -115,7 +115,7 @@ _FORMULAS: Mapping[str, Formula] = {
     "hardtanh": lambda z, p: z.clip(p["low"], p["high"]),
     "identity": lambda z, p: z,
     "leaky_relu": _leaky,
-    "logit": lambda z, p: (z / (1 - z)).of("Log"),
+    "logit": lambda z, p: z.logit(),
     "logsigmoid": lambda z, p: -(-z).log1p_of_exp(),
     "mish": _mish,
     "power": lambda z, p: z ** p["p"],

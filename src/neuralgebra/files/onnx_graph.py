@@ -147,7 +147,25 @@ class Term:
 
     def log1p_of_exp(self) -> Term:
         """Return ln(1 + exp(z)) without overflow."""
-        return self.max(0) + (1 + (-abs(self)).of("Exp")).of("Log")
+        return self.max(0) + (-abs(self)).of("Exp").log1p()
+
+    def log1p(self) -> Term:
+        """Return ln(1 + z) for z up to 1, in which small z keep their digits."""
+        return (1 + self).of("Log") + self.rounded_off()
+
+    def rounded_off(self) -> Term:
+        """Return what 1 + z loses of z by rounding; to first order it is what ln(1 + z) lacks where z <= 1."""
+        return self - ((1 + self) - 1)
+
+    def atanh(self) -> Term:
+        """Return artanh(z) as (ln(1 + z) - ln(1 - z))/2, in which small z keep their digits."""
+        return 0.5 * (self.log1p() - (-self).log1p())
+
+    def logit(self) -> Term:
+        """Return ln(z/(1 - z)): about 1/2 by artanh, and beside it what is left, which is 0 there."""
+        middle = self.of("Clip", 0.25, 0.75)
+        above = (1 - self).of("Log") - (1 - middle).of("Log")
+        return 2 * (2 * middle - 1).atanh() + ((self.of("Log") - middle.of("Log")) - above)
 
 
 def _number(value: Any) -> Any:
@@ -236,8 +254,8 @@ class Expressions:
         return math.expm1(z) if not isinstance(z, Term) else (z * 0.5).of("Tanh") * (z.of("Exp") + 1)
 
     def log1p(self, z: Any) -> Any:
-        """Return ln(1 + z)."""
-        return math.log1p(z) if not isinstance(z, Term) else (1 + z).of("Log")
+        """Return ln(1 + z), in which small z keep their digits."""
+        return math.log1p(z) if not isinstance(z, Term) else (1 + z).of("Log") + z.min(1).rounded_off()
 
     def ndtr(self, z: Term) -> Term:
         """Return the normal distribution function."""

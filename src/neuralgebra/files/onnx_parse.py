@@ -79,13 +79,10 @@ def _check_texts(model: Any, where: str) -> None:
 
 
 def _no_model(data: bytes, where: str) -> str:
-    start = data[:64].lstrip().lower()
-    text = f"{shown(where)}: {len(data)} bytes received that are no ONNX model, or only part of one."
-    if start.startswith((b"<!doctype", b"<html", b"<?xml", b"<head")):
-        return f"{text}\nIt is a web page: the download gave an error page or a login page; download the file itself."
-    if start.startswith(b"version https://git-lfs"):
-        return f"{text}\nIt is a pointer of Git LFS: run git lfs pull to get the file."
-    return f"{text}\nWrite or download the file again."
+    return (
+        f"{shown(where)}: {len(data)} bytes received that are no ONNX model, or only part of one.\n"
+        "Write or download the file again."
+    )
 
 
 def _check_tensors(model: Any, where: str) -> None:
@@ -220,7 +217,10 @@ def attribute(message: Any) -> Any:
 
 def opsets(model: Any, where: str) -> dict[str, int]:
     """Return the version of each operator set; that of the standard one must be known to us."""
-    versions = {("" if o.domain == "ai.onnx" else o.domain): o.version for o in model.opset_import}
+    given = [("" if o.domain == "ai.onnx" else o.domain, o.version) for o in model.opset_import]
+    versions = dict(given)
+    if len(versions) < len(given):
+        raise LoadError(f"{shown(where)}: the version of an operator set received twice; once expected.")
     if "" not in versions:
         raise LoadError(f"{shown(where)}: no version of the operator set received; {OLDEST} to {NEWEST} expected.")
     if not OLDEST <= versions[""] <= NEWEST:

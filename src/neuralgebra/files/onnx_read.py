@@ -16,10 +16,10 @@ from typing import Any
 import numpy as np
 
 from neuralgebra.errors import InputError, LoadError, ShapeError, UnsupportedError, shown
-from neuralgebra.files import limits, onnx_parse
+from neuralgebra.files import limits, onnx_parse, onnx_schema
 from neuralgebra.files.onnx_operators import HANDLERS
 from neuralgebra.files.onnx_origin import names_of, origin
-from neuralgebra.files.onnx_values import Call, Tensor, Value
+from neuralgebra.files.onnx_values import Call, Tally, Tensor, Value
 from neuralgebra.network.builder import Builder
 from neuralgebra.network.layers import Concatenate, Select
 from neuralgebra.network.network import Network
@@ -84,26 +84,40 @@ class _Reader:
         self.model, self.graph, self.opsets, self.where = model, model.graph, opsets, where
         if self.graph.sparse_initializer:
             raise UnsupportedError(f"{shown(where)}: sparse weights received; dense ones expected.")
-        self.initializers = {tensor.name: tensor for tensor in self.graph.initializer}
-        declared = [v for v in self.graph.input if v.name not in self.initializers]
+        self.initializers = self._unique(self.graph.initializer, "weight")
+        declared = [v for n, v in self._unique(self.graph.input, "input").items() if n not in self.initializers]
         self.inputs = [self._input(v) for v in declared]
         self.size = sum(i.size for i in self.inputs)
         limits.check("COORDINATES", self.size, f"{shown(where)}: inputs")
         if not self.size:
             raise UnsupportedError(f"{shown(where)}: no inputs received; at least one expected.")
-        self.dtype = np.dtype(_FLOATS[declared[0].type.tensor_type.elem_type])
+        kinds = [v.type.tensor_type.elem_type for v in declared]
+        self.dtype, self.kinds = np.dtype(_FLOATS[kinds[0]]), frozenset(kinds)
         self.builder = Builder(self.size)
         self.values: dict[str, Value] = {}
+        self.tally = Tally(model.ByteSize())
+
+    def _unique(self, entries: Any, what: str) -> dict[str, Any]:
+        result: dict[str, Any] = {}
+        for entry in entries:
+            if entry.name in result:
+                raise LoadError(f"{shown(self.where)}: {what} {shown(entry.name)!r} received twice; once expected.")
+            result[entry.name] = entry
+        return result
 
     # The whole ------------------------------------------------------------------------------------------------------
 
     def network(self) -> Network:
         """Return the network."""
         self._lay_inputs()
-        needed = self._needed()
-        for number, node in enumerate(self.graph.node):
-            if number in needed:
-                self._evaluate(node, number)
+        needed = sorted(self._needed())
+        last = {name: number for number in needed for name in self.graph.node[number].input}
+        last |= {o.name: len(self.graph.node) for o in self.graph.output}
+        for number in needed:
+            node = self.graph.node[number]
+            self._evaluate(node, number)
+            for name in (n for n in node.input if last[n] == number):
+                self.values.pop(name, None)
         outputs = [self._output(o.name) for o in self.graph.output]
         place = self.builder.add(Concatenate(), *(x.place for x in outputs))
         inputs, names = self._names(self.inputs), self._names(self._outputs(outputs))
@@ -210,15 +224,16 @@ class _Reader:
                 f"Supported are {shown(', '.join(k for k in HANDLERS if ':' not in k), 600)}."
             )
         call = self._call(node, number)
-        result = self._handled(handler, call)
+        result = self._handled(handler, call, node)
         results = result if isinstance(result, list) else [result]
         for name, value in zip(node.output, results, strict=False):
             self.values[name] = value
 
-    def _handled(self, handler: Any, call: Call) -> Any:
+    def _handled(self, handler: Any, call: Call, node: Any) -> Any:
         try:
+            onnx_schema.check(node, self._version(node.domain, call.where), call.where)
             with np.errstate(all="ignore"):  # what overflows is refused as a weight
-                return handler(call)
+                return self._counted(handler(call), call)
         except (LoadError, ShapeError) as error:
             raise LoadError(f"{shown(self.where)}: {error}" if isinstance(error, LoadError) else
                             f"{shown(self.where)}: {call.where}: {error}") from None  # fmt: skip
@@ -229,6 +244,19 @@ class _Reader:
         except (ValueError, IndexError, TypeError, OverflowError):
             raise LoadError(f"{shown(self.where)}: {call.where}: inputs received that do not fit together.") from None
 
+    def _version(self, domain: str, where: str) -> int:
+        """Return the version of an operator set."""
+        known = "" if domain == "ai.onnx" else domain
+        if known not in self.opsets:
+            raise LoadError(f"{where}: no version of the operator set {shown(domain)} received; one expected.")
+        return self.opsets[known]
+
+    def _counted(self, result: Any, call: Call) -> Any:
+        """Return a result whose elements are counted, if it is an array with memory of its own."""
+        if isinstance(result, np.ndarray) and result.base is None and not any(result is a for a in call.arguments):
+            self.tally.add(result.size, call.where)
+        return result
+
     def _call(self, node: Any, number: int) -> Call:
         name = node.name or f"number {number + 1}"
         arguments = [self._argument(n, name) if n else None for n in node.input]
@@ -236,8 +264,9 @@ class _Reader:
         outputs = len([n for n in node.output if n])
         single = all(i.single for i in self.inputs)
         return Call(
-            node.op_type, name, self.opsets[""], attributes, arguments, outputs, self.builder, single, self.dtype
-        )
+            node.op_type, name, self.opsets[""], attributes, arguments, outputs, len(node.output), self.builder, single,
+            self.dtype, self.kinds, self.tally,
+        )  # fmt: skip
 
     def _argument(self, name: str, node: str) -> Value:
         if name not in self.values:

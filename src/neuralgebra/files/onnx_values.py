@@ -18,10 +18,35 @@ from neuralgebra.network.builder import Builder
 from neuralgebra.network.layers import Affine, Concatenate, Elementwise, Layer, Select
 from neuralgebra.network.linear import Diagonal, Kronecker
 
-__all__ = ["ELEMENTS", "Call", "Tensor", "Value", "frozen_copy"]
+__all__ = ["ELEMENTS", "TOTAL", "Call", "Tally", "Tensor", "Value", "frozen_copy"]
 
 ELEMENTS = 3 * 10**7
 """Most elements of an array that reading makes."""
+
+TOTAL = 10**8
+"""Most elements that reading makes altogether, beside one for each byte of the file."""
+
+
+class Tally:
+    """How many elements reading has made.
+
+    Parameters
+    ----------
+    size : int
+        Bytes of the file, which count as elements that are allowed anyway.
+    """
+
+    def __init__(self, size: int) -> None:
+        self.size, self.count = size, 0
+
+    def add(self, count: int, where: str) -> None:
+        """Count elements that are about to be made; raise ResourceError when they are too many."""
+        self.count += count
+        if self.count > TOTAL + self.size:
+            raise ResourceError(
+                f"{where}: {self.count} elements made so far; at most {TOTAL + self.size} allowed.\n"
+                "If this is meant, set neuralgebra.files.onnx_values.TOTAL to a higher value."
+            )
 
 
 @dataclass(frozen=True)
@@ -84,14 +109,18 @@ class Call:
         Attributes of the node.
     arguments : sequence of Tensor, ndarray or None
         Values of the inputs; None where an optional one is left out.
-    outputs : int
-        How many outputs are wanted.
+    outputs, places : int
+        How many outputs are wanted, and how many there are with those left out.
     builder : Builder
         Collects the layers.
     single : bool
         Whether the batch axis is declared to have length 1.
     dtype : dtype
         Floating dtype of the model, for weights that operators imply.
+    kinds : frozenset of int
+        Data types of the inputs, by their numbers in ONNX.
+    tally : Tally
+        Counts the elements that are made.
     """
 
     op: str
@@ -100,9 +129,12 @@ class Call:
     attributes: dict[str, Any]
     arguments: Sequence[Value | None]
     outputs: int
+    places: int
     builder: Builder
     single: bool
     dtype: np.dtype
+    kinds: frozenset[int]
+    tally: Tally
 
     # Refusals ---------------------------------------------------------------------------------------------------
 
@@ -208,7 +240,9 @@ class Call:
         return Tensor(place, first.shape if shape is None else shape, first.lead)
 
     def _placed(self, layer: Layer, *places: int) -> int:
-        limits.check("COORDINATES", layer.sizes([self.builder.sizes[i] for i in places]), f"{self.where}: coordinates")
+        size = layer.sizes([self.builder.sizes[i] for i in places])
+        limits.check("COORDINATES", size, f"{self.where}: coordinates")
+        self.tally.add(size, self.where)
         return self.builder.add(layer, *places)
 
     def function(self, x: Tensor, name: Any) -> Tensor:
@@ -234,6 +268,7 @@ class Call:
             raise ResourceError(
                 f"{self.where}: an array of shape {shown(tuple(shape))} received; at most {ELEMENTS} elements expected."
             )
+        self.tally.add(math.prod(shape), self.where)
         return tuple(shape)
 
     def joined(self, parts: Sequence[Tensor]) -> Tensor:

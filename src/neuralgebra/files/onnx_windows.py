@@ -81,9 +81,14 @@ def _lengths(call: Call, name: str, rank: int, default: int) -> list[int]:
     return list(given)
 
 
+_AUTO_PAD = ("NOTSET", "SAME_UPPER", "SAME_LOWER", "VALID")
+
+
 def _pads(call: Call, image: Sequence[int], spans: Sequence[int], strides: Sequence[int]) -> list[tuple[int, int]]:
     """Return the padding before and after each axis."""
     rank, mode = len(image), call.attributes.get("auto_pad", "NOTSET")
+    if mode not in _AUTO_PAD:
+        raise call.damaged(f"auto_pad = {shown(mode)}", ", ".join(_AUTO_PAD))
     if mode in ("SAME_UPPER", "SAME_LOWER"):
         totals = [
             max(0, (-(-n // stride) - 1) * stride + span - n)

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import itertools
 import math
+import sys
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
@@ -127,16 +128,18 @@ def _reshaped(call: Call, x: Value, target: Sequence[int | None]) -> Value:
         return x.reshape(_filled(call, target, x.size))
     if not x.lead and not (call.single and target[:1] == [1]):
         return Tensor(x.place, _filled(call, target, x.size), 0)
-    if x.lead and not _keeps_batch(x, target):
+    if x.lead and not _keeps_batch(call, x, target):
         return Tensor(x.place, _without_batch(call, x, target), 0)
     return Tensor(x.place, _filled(call, target[1:], x.size), 1)
 
 
-def _keeps_batch(x: Tensor, target: Sequence[int | None]) -> bool:
+def _keeps_batch(call: Call, x: Tensor, target: Sequence[int | None]) -> bool:
     """Return whether the first length of a target is, or can be, the number of samples."""
-    first, rest = (target[0], target[1:]) if target else (0, [])
+    if not target:
+        return False
+    first, rest = target[0], target[1:]
     fits = None not in rest and -1 not in rest and math.prod(n or 0 for n in rest) == x.size
-    return first is None or (fits if first == -1 else fits or (first == 1 and -1 in rest)) if target else False
+    return first is None or fits or (call.single and first == 1 and -1 in rest)
 
 
 def _without_batch(call: Call, x: Tensor, target: Sequence[int | None]) -> tuple[int, ...]:
@@ -215,6 +218,8 @@ def _split(call: Call) -> list[Value]:
     axis = _axis(call, call.integer("axis", 0), numbers, x.lead if isinstance(x, Tensor) else 0)
     length = numbers.shape[axis]
     parts = call.integers(1, "split") or _equal_parts(call, length)
+    if len(parts) != call.places:
+        raise call.damaged(f"{len(parts)} parts", f"{call.places}, as many as outputs,")
     if sum(parts) != length or min(parts) < 0:
         raise call.damaged(f"parts {shown(parts)} of {length}", f"Lengths that add up to {length}")
     pieces = np.split(numbers, list(itertools.accumulate(parts[:-1])), axis)
@@ -222,9 +227,10 @@ def _split(call: Call) -> list[Value]:
 
 
 def _equal_parts(call: Call, length: int) -> list[int]:
-    count = call.integer("num_outputs", call.outputs)
-    if not 0 < count <= length:
-        raise call.damaged(f"{count} parts of {length}", f"1 to {length}")
+    """Return lengths of equal parts; the last may be shorter from opset 18 on, which says how many there are."""
+    count = call.integer("num_outputs", call.places if call.opset < 18 else 0)
+    if not 0 < count <= length or (call.opset < 18 and length % count):
+        raise call.damaged(f"{count} equal parts of {length}", f"1 to {length}, which divide it before opset 18,")
     size = -(-length // count)
     return [max(0, min(size, length - i * size)) for i in range(count)]
 
@@ -255,13 +261,20 @@ def _expanded(call: Call, x: Tensor, given: list[int | None]) -> Value:
     return call.selected(x, np.broadcast_to(x.positions, shape))
 
 
+_PADDINGS: Mapping[str, int] = {"constant": 2, "reflect": 2, "edge": 2, "wrap": 19}
+"""How to pad -> first opset that has it."""
+
+
 def _pad(call: Call) -> Value:
     """Surround each sample with a constant."""
     x, mode = call.tensor(), call.attributes.get("mode", "constant")
+    if call.opset < _PADDINGS.get(mode, sys.maxsize):
+        raise call.damaged(
+            f"mode = {shown(mode)}", ", ".join(m for m, since in _PADDINGS.items() if since <= call.opset)
+        )
     widths = _widths(call, x)
     if mode != "constant":
-        kinds = {"reflect": "reflect", "edge": "edge", "wrap": "wrap"}
-        return call.selected(x, np.pad(x.positions, widths, mode=kinds.get(mode, "edge")))  # type: ignore[call-overload]
+        return call.selected(x, np.pad(x.positions, widths, mode=mode))
     fill = call.constant(2) if call.opset >= 11 else np.array(call.number("value", 0.0), call.dtype)
     fill = np.zeros(1, call.dtype) if fill is None else fill.reshape(1)
     both = call.joined([x, call.promoted(fill)])
@@ -326,20 +339,39 @@ def _tidy(lengths: np.ndarray) -> np.ndarray:
 
 
 def _cast(call: Call) -> Value:
+    """Round a constant; what depends on the input stays, and may not become narrower than the input."""
     x, kind = call.value(0), call.integer("to")
     if kind not in _TYPES:
         raise call.unsupported(f"a cast to data type {kind}", "Floating numbers, or integers of constants")
-    dtype = np.dtype(_TYPES[kind])
-    if isinstance(x, Tensor) or x.dtype == object:
-        if isinstance(x, Tensor) != (dtype.kind == "f"):
-            raise call.unsupported(f"a cast to {dtype}", "A floating type")
-        return x
-    return x.astype(dtype)
+    name, narrow = _TYPES[kind]
+    if isinstance(x, np.ndarray) and x.dtype != object:
+        return narrow(x) if narrow else x.astype(name)
+    fits = all(kind in _HOLDS[k] for k in call.kinds) if isinstance(x, Tensor) else "int" in name
+    if not fits:
+        raise call.unsupported(f"a cast to {name}", "A type that holds every number of the input")
+    return x
 
 
-# Data types by number: float, double, half and bfloat16 (kept wider), and integers for shapes.
-_TYPES: Mapping[int, str] = {
-    1: "float32", 11: "float64", 10: "float32", 16: "float32", 6: "int32", 7: "int64", 12: "uint32", 13: "uint64",
+def _half(x: np.ndarray) -> np.ndarray:
+    return x.astype(np.float16).astype(np.float32)
+
+
+def _brain(x: np.ndarray) -> np.ndarray:
+    """Round to the upper 16 bits of float32, to even on a tie; NaN and infinities stay."""
+    wide = np.array(x, np.float32, ndmin=1)
+    bits = wide.view(np.uint32)
+    rounded = (bits + (np.uint32(0x7FFF) + ((bits >> np.uint32(16)) & np.uint32(1)))) & np.uint32(0xFFFF0000)
+    return np.where(np.isfinite(wide), rounded.view(np.float32), wide).reshape(x.shape)
+
+
+# Data types by number: name, and how constants are rounded to a type that is kept as float32.
+_TYPES: Mapping[int, tuple[str, Callable[[np.ndarray], np.ndarray] | None]] = {
+    1: ("float32", None), 11: ("float64", None), 10: ("float16", _half), 16: ("bfloat16", _brain),
+    6: ("int32", None), 7: ("int64", None), 12: ("uint32", None), 13: ("uint64", None),
+}  # fmt: skip
+# Data type -> those that hold all of its numbers.
+_HOLDS: Mapping[int, frozenset[int]] = {
+    1: frozenset({1, 11}), 11: frozenset({11}), 10: frozenset({10, 1, 11}), 16: frozenset({16, 1, 11}),
 }  # fmt: skip
 
 

@@ -63,6 +63,8 @@ def write(network: Network, dtype: str | None = None, opset: int | None = None) 
     ------
     UnsupportedError
         For another dtype or opset, and for numbers that are too large for the dtype.
+    InputError
+        For a name that is no text in UTF-8.
     """
     return bytes(message(network, dtype, opset).SerializeToString(deterministic=True))
 
@@ -88,6 +90,8 @@ def message(network: Network, dtype: str | None = None, opset: int | None = None
     ------
     UnsupportedError
         For another dtype or opset, and for numbers that are too large for the dtype.
+    InputError
+        For a name that is no text in UTF-8.
     """
     kind, version = _checked(network, dtype, opset)
     graph = Graph(np.dtype(kind), version)
@@ -112,7 +116,7 @@ def _checked(network: Network, dtype: str | None, opset: int | None) -> tuple[st
     if not OLDEST <= version <= NEWEST:
         raise UnsupportedError(f"opset {shown(version)} received; {OLDEST} to {NEWEST} expected.")
     largest = max((float(np.abs(a).max()) for a in network.arrays if a.size), default=0.0)
-    largest, limit = max((float(np.abs(a).max()) for a in network.arrays), default=0.0), float(np.finfo(kind).max)
+    limit = float(np.finfo(kind).max)
     if largest > limit:
         raise UnsupportedError(f"numbers up to {largest:g} received; {kind} holds them only up to {limit:g}.")
     return kind, version

@@ -1,10 +1,13 @@
 """Live scikit-learn estimators: multi-layer perceptrons, with the scalers around them; scikit-learn is not imported.
 
-Everything affine is folded into the neighbouring layers, in float64.
+Everything affine is folded into the neighbouring layers, in float64. The one exception are features that lie far from
+0 for their scale, such as a time in seconds since 1970: their offset, subtracted after the weights were applied, would
+cancel most digits, and stays a layer of its own in front of them.
 """
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -18,6 +21,9 @@ from neuralgebra.network.linear import Dense, Diagonal, frozen
 from neuralgebra.network.network import Network
 
 __all__ = ["from_sklearn"]
+
+FAR = 2e3
+"""Offset of a feature, in units of its scale, above which it is not folded in."""
 
 FUNCTIONS: dict[str, Callable[[], Layer]] = {
     "exp": lambda: Elementwise("exp"),
@@ -44,7 +50,8 @@ def from_sklearn(estimator: Any) -> Network:
     Network
         For a regressor the function predict, for a classifier predict_proba. Features keep their names, if the
         estimator was fitted with names; the probability of a class c is called p_c. The weights keep the dtype that
-        they were fitted in; where a float64 scaler is folded into them they are float64.
+        they were fitted in; where a float64 scaler is folded into them they are float64. Where a feature has an offset
+        of more than 1000 times its scale, the scaler subtracts the offsets in a layer of its own.
 
     Raises
     ------
@@ -62,12 +69,18 @@ def from_sklearn(estimator: Any) -> Network:
     <Network 1 → 1: Affine 1→5 · relu · Affine 5→1; 16 parameters, float64>
     """
     layers, outputs = _read(estimator)
+    parts = [list(part) for apart, part in itertools.groupby(layers, lambda layer: layer is None) if not apart]
     sizes = [layer.weight.columns for layer in layers if isinstance(layer, Affine)]
     size = sizes[0] if sizes else int(estimator.n_features_in_)
+    folded = [node.layer for part in parts for node in fold(_chain(part, size)).nodes]
+    return _chain(folded, size, input_names=_features(estimator), output_names=outputs)
+
+
+def _chain(layers: Sequence[Any], size: int, **names: Any) -> Network:
     builder, place = Builder(size), 0
     for layer in layers:
         place = builder.add(layer, place)
-    return fold(Network(builder.nodes, place, size, input_names=_features(estimator), output_names=outputs))
+    return Network(builder.nodes, place, size, **names)
 
 
 def _features(estimator: Any) -> list[str] | None:
@@ -80,8 +93,11 @@ def _features(estimator: Any) -> list[str] | None:
     return None
 
 
-Read = tuple[list[Layer], "list[str] | None"]
-"""Layers in order, and the names of the outputs, None for the default."""
+Layers = list[Layer | None]
+"""Layers in order; what comes before None is not folded into what comes after."""
+
+Read = tuple[Layers, "list[str] | None"]
+"""Layers, and the names of the outputs, None for the default."""
 
 
 def _read(estimator: Any) -> Read:
@@ -105,11 +121,11 @@ def _read(estimator: Any) -> Read:
 # Perceptrons --------------------------------------------------------------------------------------------------------
 
 
-def _perceptron(estimator: Any, pairs: Sequence[tuple[Any, Any]]) -> list[Layer]:
+def _perceptron(estimator: Any, pairs: Sequence[tuple[Any, Any]]) -> Layers:
     if estimator.activation not in FUNCTIONS:
         raise UnsupportedError(f"activation {shown(estimator.activation)!r} received; it is not covered.")
     functions = [estimator.activation] * (len(pairs) - 1) + [estimator.out_activation_]
-    layers: list[Layer] = []
+    layers: Layers = []
     for (weight, bias), function in zip(pairs, functions, strict=True):
         layers += [Affine(Dense(frozen(weight).T), bias), FUNCTIONS[function]()]
     return layers
@@ -126,6 +142,11 @@ def _regressor(estimator: Any) -> Read:
 def _classifier(estimator: Any) -> Read:
     """Return the probabilities; of two classes the first is sigmoid(-z), which is 1 - sigmoid(z)."""
     pairs, labels = _pairs(estimator), estimator.classes_
+    if len(labels) < 2:
+        raise UnsupportedError(
+            f"MLPClassifier fitted to one class ({shown(labels[0])}) received; it says nothing about others.\n"
+            "At least two classes expected."
+        )
     if estimator.out_activation_ == "logistic" and estimator.n_outputs_ == 1:
         weight, bias = (np.asarray(part) for part in pairs[-1])
         pairs[-1] = (np.concatenate([-weight, weight], axis=1), np.concatenate([-bias, bias]))
@@ -139,8 +160,14 @@ def _centred(estimator: Any, centre: Any, scale: Any) -> Read:
     """Return x ↦ (x - centre)/scale; None leaves a part out."""
     size = int(estimator.n_features_in_)
     factors = np.ones(size) if scale is None else 1 / np.asarray(scale, np.float64)
-    shift = None if centre is None else -np.asarray(centre, np.float64) * factors
-    return [Affine(Diagonal(factors), shift)], None
+    shift = np.zeros(size) if centre is None else -np.asarray(centre, np.float64)
+    if _is_far(shift * factors):
+        return [Affine(Diagonal(np.ones(size)), shift), None, Affine(Diagonal(factors))], None
+    return [Affine(Diagonal(factors), None if centre is None else shift * factors)], None
+
+
+def _is_far(shift: np.ndarray) -> bool:
+    return bool(np.abs(shift).max() > FAR)
 
 
 def _standard(estimator: Any) -> Read:
@@ -161,7 +188,7 @@ def _minimum_maximum(estimator: Any) -> Read:
     if estimator.clip:
         raise _clips(estimator)
     scale, shift = (np.asarray(part, np.float64) for part in (estimator.scale_, estimator.min_))
-    return [Affine(Diagonal(scale), shift)], None
+    return [Affine(Diagonal(scale), shift), *([None] if _is_far(shift) else [])], None
 
 
 def _clips(estimator: Any) -> UnsupportedError:
@@ -181,7 +208,7 @@ def _function(estimator: Any) -> Read:
 
 
 def _pipeline(estimator: Any) -> Read:
-    layers: list[Layer] = []
+    layers: Layers = []
     names: list[str] | None = None
     for name, step in estimator.steps:
         if step is None or step == "passthrough":
@@ -198,7 +225,7 @@ def _transformed_target(estimator: Any) -> Read:
     """Return the regressor, then the inverse of the scaling of its targets."""
     layers, names = _read(estimator.regressor_)
     (scaling, _) = _read(estimator.transformer_)
-    return layers + [_inverse(layer) for layer in reversed(scaling)], names
+    return layers + [_inverse(layer) for layer in reversed(scaling) if layer is not None], names
 
 
 def _inverse(layer: Layer) -> Affine:

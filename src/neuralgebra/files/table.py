@@ -7,10 +7,12 @@ import io
 import json
 import math
 import os
+import re
 import sys
 from array import array
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from importlib.util import find_spec
 from typing import Any
 
@@ -40,12 +42,14 @@ def read_table(path: str | os.PathLike[str], expected: Sequence[str] | None = No
         from standard input.
     expected : sequence of str, optional
         Names of the columns wanted. A header must contain them all: they are taken by name, in this order, and others
-        are left out. Without a header the number of columns must be the same. By default all columns are taken.
+        are left out; a name is compared as it stands, then without the blanks around it. Without a header the number
+        of columns must be the same. By default all columns are taken.
 
     Returns
     -------
     numbers : ndarray, shape (rows, columns)
-        The numbers, float64.
+        The numbers, each the float64 nearest to what the file says: integers above 2^53 are rounded, in CSV and in
+        Parquet alike.
     names : list of str
         Names of the columns; x1, x2, … where the file has none.
 
@@ -57,12 +61,18 @@ def read_table(path: str | os.PathLike[str], expected: Sequence[str] | None = No
         When columns are missing or too many.
     MissingExtra
         For Parquet without pyarrow or polars.
+
+    Notes
+    -----
+    The first row of a CSV file is a header when it contains the names wanted, when it holds no number, or when all its
+    cells are quoted and those of the second row are not. Numbers that may be names, which are 0, 1, 2, … or 1, 2, 3, …
+    and quoted ones, are refused, and so are numbers with a decimal comma or separated by blanks.
     """
     name = path_text(path)
     data = _standard_input() if name == "-" else read_bytes(name)
     where = "standard input" if name == "-" else shown(name)
     wanted = None if expected is None else list(expected)
-    return (_read_parquet if data.startswith(b"PAR1") else _read_csv)(data, where, wanted)
+    return (_read_parquet if _is_parquet(data) else _read_csv)(data, where, wanted)
 
 
 def _standard_input() -> bytes:
@@ -71,16 +81,22 @@ def _standard_input() -> bytes:
     return data
 
 
+def _is_parquet(data: bytes) -> bool:
+    """Return whether a file has the marks of Parquet; one that was cut off has the first one, and no text after it."""
+    return data.startswith(b"PAR1") and (data.endswith(b"PAR1") or b"\0" in data)
+
+
 # CSV ----------------------------------------------------------------------------------------------------------------
 
 
 def _read_csv(data: bytes, where: str, wanted: list[str] | None) -> Table:
     text = _decoded(data, where)
-    rows = _rows(text, _delimiter(text), where)
+    look = _look(text)
+    rows = _rows(text, look, where)
     first = next(rows, None)
     if first is None:
         raise LoadError(f"{where}: no rows received; a header or numbers expected.")
-    header = _header(first[1], where, wanted)
+    header = _header(first[1], where, wanted, look)
     if header is None:
         return _numbers(_again(first, rows), where, *_positions(len(first[1]), wanted, where))
     places, names = _places(header, wanted, where)
@@ -99,24 +115,47 @@ def _decoded(data: bytes, where: str) -> str:
         raise LoadError(f"{where}: line {line} is no UTF-8 text.\nSave the table as CSV UTF-8.") from None
 
 
-def _delimiter(text: str) -> str:
-    """Return the first of the known separators that divides the first row."""
-    for delimiter in DELIMITERS:
-        try:
-            row = next(filter(any, csv.reader(io.StringIO(text, newline=""), delimiter=delimiter)), [])
-        except csv.Error:
-            continue
-        if len(row) > 1:
-            return delimiter
-    return ","
+_QUOTED = r' *+"(?:[^"]|"")*+"'
+_CELL = rf"(?:{_QUOTED}|[^\t;,\r\n]*+)"
+_ROW = re.compile(rf"(?:[ \t]*+[\r\n])*+({_CELL}(?:[\t;,]{_CELL})*+)")
+_QUOTED_CELL = re.compile(rf"(^|[\t;,]){_QUOTED}")
 
 
-def _rows(text: str, delimiter: str, where: str) -> Iterator[tuple[int, list[str]]]:
-    """Yield number of the line and cells of each row that is not empty."""
-    reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, skipinitialspace=True, strict=True)
+@dataclass(frozen=True)
+class _Look:
+    """What the first rows look like: the separator, cells in quotes, and whether quotes make the first one a header."""
+
+    delimiter: str
+    quotes: bool
+    header: bool
+
+
+def _look(text: str) -> _Look:
+    """Look at the first two rows; the separator is the first known one outside of quotes."""
+    bare, count, end = _unquoted(text, 0)
+    header = _all_quoted(bare, count) and not _all_quoted(*_unquoted(text, end)[:2])
+    return _Look(next((d for d in DELIMITERS if d in bare), ","), count > 0, header)
+
+
+def _unquoted(text: str, start: int) -> tuple[str, int, int]:
+    """Return the next row without its quoted cells, how many these are, and where the row ends."""
+    match = _ROW.match(text, start)
+    assert match is not None  # it may be empty
+    return *_QUOTED_CELL.subn(r"\1", match[1]), match.end()
+
+
+def _all_quoted(bare: str, count: int) -> bool:
+    return not bare.strip("".join(DELIMITERS)) and count == len(bare) + 1
+
+
+def _rows(text: str, look: _Look, where: str) -> Iterator[tuple[int, list[str]]]:
+    """Yield number of the line and cells of each row that is not empty; `""` alone is a header, an empty name."""
+    reader = csv.reader(io.StringIO(text, newline=""), delimiter=look.delimiter, skipinitialspace=True, strict=True)
+    first = look.header
     try:
         for row in reader:
-            if len(row) > 1 or any(map(str.strip, row)):
+            if len(row) > 1 or any(map(str.strip, row)) or (first and row):
+                first = False
                 yield reader.line_num, row
     except csv.Error as error:
         raise LoadError(f"{where}: line {reader.line_num}: {shown(error)}; CSV expected.") from None
@@ -135,20 +174,58 @@ def _is_number(cell: str) -> bool:
     return True
 
 
-def _header(row: list[str], where: str, wanted: list[str] | None) -> list[str] | None:
+def _is_like_numbers(cell: str) -> bool:
+    """Return whether a cell is a number, or would be with another decimal mark or separator."""
+    return all(_is_number(re.sub("[.,]", "", part)) for part in cell.split())
+
+
+def _header(row: list[str], where: str, wanted: list[str] | None, look: _Look) -> list[str] | None:
     """Return the names in the first row, or None if it holds numbers."""
-    cells = [cell.strip() for cell in row]
-    if wanted is not None and set(wanted) <= set(cells):
-        return cells
-    numbers = [_is_number(cell) for cell in cells if cell]
-    if not any(numbers):
-        return cells if numbers else None
-    if not all(numbers):
-        text = next(cell for cell in cells if cell and not _is_number(cell))
-        raise LoadError(
-            f"{where}: the first row has numbers and the text {shown(text)!r}; all names or all numbers expected."
-        )
+    names = _names(row, wanted, look)
+    if wanted is not None and set(wanted) <= set(names):
+        return names
+    cells = [cell.strip() for cell in row if cell.strip()]
+    texts = [cell for cell in cells if not _is_number(cell)]
+    if texts and all(map(_is_like_numbers, cells)):
+        raise _no_separator(where, texts[0])
+    if look.header or texts == cells != []:
+        return names
+    if texts:
+        raise _mixed(where, texts[0])
+    _refuse_names(cells, where, look)
     return None
+
+
+def _names(row: list[str], wanted: list[str] | None, look: _Look) -> list[str]:
+    """Return the cells without blanks around them, unless they are wanted with them, or quoted."""
+    if wanted is None:
+        return row if look.header else [cell.strip() for cell in row]
+    kept, given = set(wanted), set(row)
+    return [cell if cell in kept or cell.strip() in given else cell.strip() for cell in row]
+
+
+def _no_separator(where: str, text: str) -> LoadError:
+    return LoadError(
+        f"{where}: the first row looks like numbers, but {shown(text)!r} is none.\n"
+        "Write decimals with a point, and separate the columns by comma, semicolon or tab."
+    )
+
+
+def _mixed(where: str, text: str) -> LoadError:
+    return LoadError(
+        f"{where}: the first row has numbers and the text {shown(text)!r}; all names or all numbers expected."
+    )
+
+
+def _refuse_names(cells: list[str], where: str, look: _Look) -> None:
+    """Refuse numbers that are more likely the names of columns: 0, 1, 2, … or 1, 2, 3, … or quoted ones."""
+    counted = any(cells == [str(start + i) for i in range(len(cells))] for start in (0, 1))
+    if cells and (counted or look.quotes):
+        kind = "column numbers" if counted else "quoted names"
+        raise LoadError(
+            f"{where}: the first row {shown(', '.join(cells))} looks like {kind}; name the columns or remove the row.\n"
+            "If they are values, write them without quotes and with a point, as 1.0."
+        )
 
 
 def _places(header: list[str], wanted: list[str] | None, where: str) -> tuple[list[int], list[str]]:
@@ -229,8 +306,12 @@ def _read_parquet(data: bytes, where: str, wanted: list[str] | None) -> Table:
 def _column(series: Any, where: str, name: str) -> np.ndarray:
     if not series.dtype.is_numeric():
         raise LoadError(f"{where}: column {shown(name)!r} of type {shown(series.dtype)} received; numbers expected.")
-    values = np.array(series.cast(nw.Float64).to_numpy(), dtype=np.float64)
-    bad = np.flatnonzero(~np.isfinite(values) | np.asarray(series.is_null().to_numpy(), dtype=bool))
+    try:
+        missing = np.asarray(series.is_null().to_numpy(), dtype=bool)
+        values = np.where(missing, np.nan, np.asarray(series.to_numpy(), dtype=np.float64))
+    except Exception as error:  # each library has errors of its own
+        raise LoadError(f"{where}: column {shown(name)!r}: {shown(error)}; numbers expected.") from None
+    bad = np.flatnonzero(~np.isfinite(values))
     if bad.size:
         raise LoadError(
             f"{where}: row {bad[0] + 1}, column {shown(name)!r}: {values[bad[0]]}; a finite number expected."
@@ -251,10 +332,11 @@ def write_table(
     columns : mapping of str to array, shape (rows,)
         The columns by name, in order.
     path : str or os.PathLike
-        Where to; "-" is standard output.
+        Where to; "-" is standard output. There, control characters in the header of CSV are escaped.
     format : {"csv", "json", "parquet"}
-        CSV with a header; JSON as one object, name -> list; or Parquet. Numbers are written so that they are read back
-        bit for bit; JSON has no infinity and NaN, so that these become the texts "inf", "-inf" and "nan".
+        CSV with a header; JSON as one object, name -> list; or Parquet. Floats are written so that they are read back
+        bit for bit; names of CSV are quoted where they may be taken for something else. JSON has no infinity and NaN,
+        so that these become the texts "inf", "-inf" and "nan".
     overwrite : bool
         Whether an existing file may be replaced.
 
@@ -263,7 +345,7 @@ def write_table(
     UsageError
         For an unknown format.
     InputError
-        When the columns have different lengths.
+        When the columns have different lengths, or a name is no text that the format can hold.
     OutputError
         When the file exists and `overwrite` is false, or cannot be written; nothing is changed then.
     MissingExtra
@@ -275,8 +357,9 @@ def write_table(
     if len({a.shape for a in arrays.values()}) > 1 or any(a.ndim != 1 for a in arrays.values()):
         shapes = ", ".join(f"{shown(name)} {a.shape}" for name, a in arrays.items())
         raise InputError(f"columns of shape {shapes} received; one length expected.")
-    data = WRITERS[format](arrays)
-    if path_text(path) == "-":
+    to_terminal = path_text(path) == "-"
+    data = (TERMINAL if to_terminal else WRITERS)[format](arrays)
+    if to_terminal:
         sys.stdout.flush()
         sys.stdout.buffer.write(data)
         sys.stdout.buffer.flush()
@@ -285,11 +368,44 @@ def write_table(
 
 
 def _csv(columns: dict[str, np.ndarray]) -> bytes:
+    _check_names(columns)
+    return _csv_named(list(columns), columns)
+
+
+def _csv_to_terminal(columns: dict[str, np.ndarray]) -> bytes:
+    return _csv_named([_printable(name) for name in columns], columns)
+
+
+def _csv_named(names: list[str], columns: dict[str, np.ndarray]) -> bytes:
     text = io.StringIO(newline="")
+    text.write(",".join(_quoted(names)) + "\n")
     writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(columns)
     writer.writerows(zip(*(map(repr, a.tolist()) for a in columns.values()), strict=True))
-    return text.getvalue().encode("utf-8", "surrogateescape")
+    return text.getvalue().encode()
+
+
+_SPECIAL = frozenset('\t;,"\r\n\ufeff')
+
+
+def _quoted(names: list[str]) -> list[str]:
+    """Return the cells of a header: quoted where it is needed, all if one may be a number or has blanks around it."""
+    every = any(not name or name != name.strip() or _is_number(name) for name in names)
+    quoted = ['"' + name.replace('"', '""') + '"' for name in names]
+    return [q if every or set(name) & _SPECIAL else name for name, q in zip(names, quoted, strict=True)]
+
+
+def _printable(name: str) -> str:
+    """Return a name with what a terminal would obey, or cannot show, escaped."""
+    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in name)
+
+
+def _check_names(names: Iterable[str]) -> None:
+    for name in names:
+        if "\0" in name or any("\ud800" <= c <= "\udfff" for c in name):
+            raise InputError(
+                f"column {shown(name)!r} received; a name of Unicode text expected.\n"
+                "Rename it first, or write JSON, which escapes it."
+            )
 
 
 def _json(columns: dict[str, np.ndarray]) -> bytes:
@@ -298,6 +414,7 @@ def _json(columns: dict[str, np.ndarray]) -> bytes:
 
 
 def _parquet(columns: dict[str, np.ndarray]) -> bytes:
+    _check_names(columns)
     file = io.BytesIO()
     nw.from_dict(columns, backend=_backend()).write_parquet(file)
     return file.getvalue()
@@ -305,3 +422,6 @@ def _parquet(columns: dict[str, np.ndarray]) -> bytes:
 
 WRITERS: dict[str, Callable[[dict[str, np.ndarray]], bytes]] = {"csv": _csv, "json": _json, "parquet": _parquet}
 """Format -> what makes the bytes."""
+
+TERMINAL = {**WRITERS, "csv": _csv_to_terminal}
+"""Format -> what makes the bytes for standard output."""

@@ -50,11 +50,17 @@ class Tape:
         Number of inputs.
     dtype : dtype
         Floating dtype of the weights that operations imply.
+
+    Attributes
+    ----------
+    thresholds : dict of int to float
+        Identity of a softplus layer -> from which argument on the program that is read gives the argument itself.
     """
 
     def __init__(self, size: int, dtype: Any) -> None:
         self.builder = Builder(size)
         self.dtype = np.dtype(dtype)
+        self.thresholds: dict[int, float] = {}
 
     def add(self, layer: Layer, *inputs: Tensor, shape: tuple[int, ...] | None = None) -> Tensor:
         """Return the result of a layer; its shape is that of the first input unless one is given."""

@@ -7,18 +7,19 @@ that are used again, training mode). The weights are copied.
 
 from __future__ import annotations
 
+import contextlib
 import operator
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any
 
 import numpy as np
 
-from neuralgebra.calculus.derivatives import value
 from neuralgebra.errors import InputError, NeuralgebraError, UnsupportedError, UsageError, shown
 from neuralgebra.files import limits
 from neuralgebra.files.tape import Tape, Tensor
 from neuralgebra.files.torch_calls import ALIASES, MODULES, call
 from neuralgebra.files.torch_layers import ACTIVATIONS
+from neuralgebra.files.torch_rounding import expectation
 from neuralgebra.files.torch_values import Batch
 from neuralgebra.network.network import Network
 
@@ -58,15 +59,16 @@ def from_torch(
     -------
     Network
         The function x ↦ module(x) of one sample, flattened row-major. ``Softplus`` is the exact function, where
-        PyTorch changes to the identity above its threshold: a difference below 2.1e-9 at the usual 20.
+        PyTorch changes to the identity above its threshold: a difference of at most 2.1e-9; where the threshold is so
+        low that it would be more, the module is refused.
 
     Raises
     ------
     UsageError
         For what is no module.
     UnsupportedError
-        For a module in training mode, an unknown layer or function, a forward() that branches on values; the message
-        names it.
+        For a module in training mode, an unknown layer or function, a forward() that branches on values, or one whose
+        results change from call to call; the message names it. The module is called twice, and traced twice.
     InputError
         For weights with NaN or infinity, shapes that do not fit, or an input shape that has to be given.
 
@@ -93,7 +95,8 @@ def from_torch(
         input_shape=shape if len(shape) > 1 else None,
         output_shape=output.shape if len(output.shape) > 1 else None,
     )
-    _verify(module, network, shape, reading.tape.dtype)
+    _verify(module, network, shape, reading.tape)
+    _check_same(module, root, graph)
     return network
 
 
@@ -120,33 +123,30 @@ def _traced(module: Any) -> tuple[Any, Any]:
     import torch
     import torch.fx
 
-    class Proxy(torch.fx.Proxy):  # type: ignore[misc,unused-ignore]
-        """A value that records augmented assignment, which the usual one mistakes for plain arithmetic."""
-
-    def recorder(target: Any) -> Any:
-        return lambda self, other: self.tracer.create_proxy("call_function", target, (self, other), {})
-
-    for name in IN_PLACE:
-        setattr(Proxy, f"__{name}__", recorder(getattr(operator, name)))
-
-    class Tracer(torch.fx.Tracer):  # type: ignore[misc,unused-ignore]
-        """A tracer that looks into every module but PyTorch's own layers."""
-
-        def proxy(self, node: Any) -> Any:
-            return Proxy(node, self)
-
-        def is_leaf_module(self, m: Any, module_qualified_name: str) -> bool:
-            return _is_leaf(m)
-
     root = torch.nn.Sequential(module)
     root.training = module.training
     try:
-        return root, Tracer().trace(root)
+        return root, _tracer(torch.fx).trace(root)
     except Exception as error:  # it runs the user's forward()
         raise UnsupportedError(
             f"forward() of {shown(type(module).__name__)} cannot be traced: {shown(error, 200)}.\n"
             "One tensor in, one tensor out, and no branches that depend on values are expected."
         ) from error
+
+
+def _tracer(fx: Any) -> Any:
+    """Return a tracer that looks into every module but PyTorch's own layers.
+
+    Its values record augmented assignment, which the usual ones mistake for plain arithmetic.
+    """
+    recorders = {f"__{name}__": _recorder(getattr(operator, name)) for name in IN_PLACE}
+    proxy = type("Proxy", (fx.Proxy,), recorders)
+    methods = {"proxy": lambda self, node: proxy(node, self), "is_leaf_module": lambda self, m, name: _is_leaf(m)}
+    return type("Tracer", (fx.Tracer,), methods)()
+
+
+def _recorder(target: Any) -> Callable[..., Any]:
+    return lambda self, other: self.tracer.create_proxy("call_function", target, (self, other), {})
 
 
 def _is_leaf(module: Any) -> bool:
@@ -357,24 +357,69 @@ def _array(value: Any) -> np.ndarray:
     return array
 
 
-def _verify(module: Any, network: Network, shape: tuple[int, ...], dtype: Any) -> None:
-    """Refuse a module that gives other values than its trace: one with a random part, or a state that changes."""
+# Verifying ----------------------------------------------------------------------------------------------------------
+
+
+def _verify(module: Any, network: Network, shape: tuple[int, ...], tape: Tape) -> None:
+    """Refuse a module that gives other values than its trace, or another value at each call."""
+    points = np.random.default_rng(0).normal(size=(3, network.input_size)).astype(tape.dtype)
+    first, second = (_outputs(module, points.reshape(3, *shape)) for _ in range(2))
+    if first.tobytes() != second.tobytes():
+        raise _changing(module, "gives other values at each call")
+    expected, tolerance = expectation(network, points, tape.thresholds)
+    if first.size != expected.size or not _close(first.reshape(3, -1), expected, tolerance):
+        raise _changing(module, "gives other values than its operations say, one by one")
+
+
+def _outputs(module: Any, points: np.ndarray) -> np.ndarray:
     import torch
 
-    points = np.random.default_rng(0).normal(size=(3, network.input_size)).astype(dtype)
     sample = next(module.parameters(), torch.zeros(0))
-    with torch.no_grad():
-        output = module(torch.asarray(points, device=sample.device).reshape(3, *shape))
-    if not _close(output.cpu().numpy().reshape(3, -1), value(network, points)):
+    try:
+        with torch.no_grad(), _full_precision(torch):
+            output: np.ndarray = module(torch.asarray(points.copy(), device=sample.device)).cpu().numpy()
+    except Exception as error:  # it runs the user's forward()
         raise UnsupportedError(
-            f"{shown(type(module).__name__)} gives other values than its operations say, one by one.\n"
-            "It has a random part, a state that changes, or code that a trace does not see: rewrite its forward()."
-        )
+            f"{shown(type(module).__name__)} cannot be called on {len(points)} samples of shape {points.shape[1:]}: "
+            f"{shown(error, 200)}.\nA forward() for any number of samples expected."
+        ) from error
+    return output
 
 
-def _close(expected: np.ndarray, found: np.ndarray) -> bool:
-    """Return whether values are the same up to rounding, of which there may be much."""
-    known = np.isfinite(expected) & np.isfinite(found)
-    expected, found = np.where(known, expected, 0), np.where(known, found, 0)
-    tolerance = 1e-6 if found.dtype == np.float64 else 1e-2
-    return bool(np.abs(found - expected).max() <= tolerance * np.abs(expected).max())
+@contextlib.contextmanager
+def _full_precision(torch: Any) -> Iterator[None]:
+    """Switch off what a GPU may do to be quick: TF32, and sums in any order."""
+    before = torch.get_float32_matmul_precision()
+    torch.set_float32_matmul_precision("highest")
+    try:
+        with torch.backends.cudnn.flags(enabled=True, benchmark=False, deterministic=True, allow_tf32=False):
+            yield
+    finally:
+        torch.set_float32_matmul_precision(before)
+
+
+def _close(found: np.ndarray, expected: np.ndarray, tolerance: np.ndarray) -> bool:
+    """Return whether values are the same up to rounding, where they are finite."""
+    known = np.isfinite(expected) & np.isfinite(found) & np.isfinite(tolerance)
+    return bool(np.all(np.abs(found[known] - expected[known]) <= tolerance[known]))
+
+
+def _check_same(module: Any, root: Any, graph: Any) -> None:
+    """Refuse a module that has another trace, or other constants in it, the second time."""
+    root_again, again = _traced(module)
+    constants = [node.target for node in graph.nodes if node.op == "get_attr"]
+    if str(graph) != str(again) or not all(_is_same(root, root_again, target) for target in constants):
+        raise _changing(module, "does other operations at each call")
+
+
+def _is_same(a: Any, b: Any, target: str) -> bool:
+    """Return whether an attribute of two modules is one object, or the same bits."""
+    a, b = (operator.attrgetter(target)(root) for root in (a, b))
+    return a is b or bool(a.dtype == b.dtype and a.cpu().numpy().tobytes() == b.cpu().numpy().tobytes())
+
+
+def _changing(module: Any, does: str) -> UnsupportedError:
+    return UnsupportedError(
+        f"{shown(type(module).__name__)} {does}.\n"
+        "It has a random part, a state that changes, or code that a trace does not see: rewrite its forward()."
+    )

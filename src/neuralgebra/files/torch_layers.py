@@ -15,9 +15,12 @@ from neuralgebra.errors import ShapeError, UnsupportedError, shown
 from neuralgebra.files.tape import Tape, Tensor, windows
 from neuralgebra.files.torch_values import axis_of, check_eval, each, image, part, per_channel, refuse, tensor
 from neuralgebra.functions.activation import activation
-from neuralgebra.network.layers import Softmax
+from neuralgebra.network.layers import Elementwise, Softmax
 
 __all__ = ["ACTIVATIONS", "LAYERS"]
+
+SOFTPLUS_GAP = 2.1e-9
+"""The largest jump of PyTorch's Softplus that is taken for the function without one; at the usual threshold 20."""
 
 
 # Activations --------------------------------------------------------------------------------------------------------
@@ -64,8 +67,15 @@ def _gelu(tape: Tape, input: Tensor, approximate: str = "none") -> Tensor:
 
 def _softplus(tape: Tape, input: Tensor, beta: float = 1.0, threshold: float = 20.0) -> Tensor:
     """Return log(1 + e^{βz})/β; PyTorch gives z where βz > threshold, which differs by less than e^{-threshold}/β."""
-    y = tape.function("softplus", tape.scaled(tensor(input), beta))
-    return tape.scaled(y, 1 / beta)
+    if not beta or -threshold - math.log(abs(beta)) > math.log(SOFTPLUS_GAP):
+        raise UnsupportedError(
+            f"Softplus(beta={shown(beta)}, threshold={shown(threshold)}) received: above the threshold PyTorch gives "
+            f"the argument itself, {SOFTPLUS_GAP} or more away from Softplus.\n"
+            "A higher threshold, such as the usual 20 for beta=1, expected."
+        )
+    layer = Elementwise("softplus")
+    tape.thresholds[id(layer)] = threshold
+    return tape.scaled(tape.add(layer, tape.scaled(tensor(input), beta)), 1 / beta)
 
 
 def _softshrink(tape: Tape, input: Tensor, lambd: float = 0.5) -> Tensor:

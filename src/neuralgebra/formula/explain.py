@@ -170,15 +170,35 @@ def explain(network: Network, question: str = "jacobian") -> Explanation:
     if question != "jacobian":
         raise InputError(f'question {shown(question)!r} received; "jacobian" expected.')
     steps, number = [], 0
+    _check_chain(network)
     for place, node in enumerate(network.nodes, 1):
         layer, size = node.layer, network.sizes[place]
-        single = layer.only if isinstance(layer, Elementwise) and number else None
-        if not network.is_chain or not (isinstance(layer, Affine) or single):
-            raise UnsupportedError(f"place {place} is {layer}; a chain of affine layers, then activations, expected.")
         number += isinstance(layer, Affine)
-        function = None if single is None else single.name
+        function = layer.only.name if isinstance(layer, Elementwise) and layer.only else None
         steps.append(_Step(number, function, size, network.sizes[place - 1], _has_bias(layer)))
     return Explanation(tuple(reversed(steps)), network.output_size, network.input_size)
+
+
+def _check_chain(network: Network) -> None:
+    """Raise UnsupportedError at the first place that is no step of a chain."""
+    obstacles = ((place, _obstacle(network, place)) for place in range(1, len(network.nodes) + 1))
+    found = next((f"place {place} {text}" for place, text in obstacles if text), "")
+    if not network.nodes:
+        found = "the network has no layers"
+    if not network.nodes or found:
+        raise UnsupportedError(f"{found}; a chain of affine layers, then activations, expected. See f.nodes.")
+
+
+def _obstacle(network: Network, place: int) -> str:
+    """Return what keeps a place from being a step of a chain; "" if nothing does."""
+    layer, inputs = network.nodes[place - 1].layer, network.nodes[place - 1].inputs
+    if len(inputs) != 1:
+        return f"takes {'two' if len(inputs) == 2 else len(inputs)} arguments"
+    if inputs != (place - 1,):
+        return f"takes place {inputs[0]}, not the place before" if inputs[0] else "takes the inputs, a second branch"
+    if isinstance(layer, Elementwise) and layer.only:
+        return "" if isinstance(network.nodes[0].layer, Affine) else f"is {layer}, before any affine layer"
+    return "" if isinstance(layer, Affine) else f"is {layer}"
 
 
 def _has_bias(layer: Layer) -> bool:

@@ -11,8 +11,8 @@ import sympy
 from neuralgebra.arithmetic.symbols import Symbols
 from neuralgebra.calculus.derivatives import jets
 from neuralgebra.errors import InputError, ResourceError, shown
-from neuralgebra.formula.letform import Let, LetForm, let_form, tree_sizes
-from neuralgebra.formula.printers import latex_lines, text_lines
+from neuralgebra.formula.letform import LetForm, let_form, tree_sizes
+from neuralgebra.formula.printers import latex_legend, latex_lines, settled, text_legend, text_lines
 from neuralgebra.network.network import Network
 
 __all__ = ["Formula", "formula"]
@@ -28,7 +28,7 @@ class Formula:
     form : LetForm
         Lines and results.
     digits : int or None
-        Significant digits that the numbers were rounded to.
+        Significant digits that numbers are rounded to when they leave; None keeps all.
     """
 
     def __init__(self, form: LetForm, digits: int | None) -> None:
@@ -46,7 +46,7 @@ class Formula:
         return f"<Formula of order {self.order}: {len(self)} lines; inlined {self.inlined_size():.3g} nodes>"
 
     def _repr_latex_(self) -> str:
-        return self.latex()
+        return _aligned(latex_lines(self.form, self.digits))
 
     def text(self) -> str:
         """Return the let-form as text, one "name = expression" a line.
@@ -54,28 +54,39 @@ class Formula:
         Numbers are the shortest decimals that read back to the same bits. Names that were replaced by safe
         identifiers are listed first.
         """
-        renamed = [f"# {new} stands for {shown(old)!r}" for old, new in self.form.safe.items()]
-        return "\n".join([*renamed, *text_lines(self.form, self.digits)])
+        return self._text(self.form)
 
     def latex(self) -> str:
-        r"""Return the let-form as a LaTeX ``aligned`` environment between ``$$``."""
-        return _aligned(latex_lines(self.form, self.digits))
+        r"""Return the let-form as a LaTeX ``aligned`` environment between ``$$``.
+
+        Names that were replaced by safe identifiers are listed first, as comments.
+        """
+        return self._latex(self.form)
+
+    def _text(self, form: LetForm) -> str:
+        return "\n".join([*text_legend(form), *text_lines(form, self.digits)])
+
+    def _latex(self, form: LetForm) -> str:
+        return "\n".join([*latex_legend(form), _aligned(latex_lines(form, self.digits))])
 
     def inlined_size(self) -> int:
-        """Return how many nodes the inlined expressions of the highest order have in all; nothing is built."""
+        """Return how many nodes the inlined expressions of all orders have together; nothing is built."""
+        return sum(self._sizes())
+
+    def _sizes(self) -> list[int]:
+        """Return how many nodes the inlined expressions of each order have."""
         sizes = tree_sizes(self.form)
-        leaves = (leaf for entry in self.form.results[-1].flat for leaf in sympy.preorder_traversal(entry))
-        return sum(sizes.get(leaf, 1) for leaf in leaves)
+        return [sum(sizes[name] for name in result.flat) for result in self.form.results]
 
     def inlined(self, notation: str = "text", limit: int = _LIMIT) -> str:
-        """Return the derivative of the highest order as expressions in the inputs alone, one line for each entry.
+        """Return value and derivatives up to the order as expressions in the inputs alone, one line for each entry.
 
         Parameters
         ----------
         notation : {"text", "latex"}
             The notation.
         limit : int
-            Refuse beyond this many nodes.
+            Refuse beyond this many nodes in all.
 
         Returns
         -------
@@ -87,18 +98,20 @@ class Formula:
         ResourceError
             When the expressions would exceed the limit.
         """
-        inner = self.sympy(inline=True, limit=limit)
-        entries = np.array(inner.tolist(), dtype=object)
-        outputs = [line for line in self.form.lines if not line.unit and len(line.keys) == self.order]
-        lines = [replace(line, expression=entries[self._entry(line)]) for line in outputs]
+        results = self._inlined(self.inlined_size(), limit)
+        outputs = sorted((line for line in self.form.lines if line.output is not None), key=lambda a: len(a.keys))
+        lines = [replace(a, expression=results[len(a.keys)][(a.output, *a.keys)]) for a in outputs]
         form = replace(self.form, lines=tuple(lines))
-        return (
-            "\n".join(text_lines(form, self.digits)) if notation == "text" else _aligned(latex_lines(form, self.digits))
-        )
+        return self._text(form) if notation == "text" else self._latex(form)
 
-    def _entry(self, line: Let) -> tuple[int, ...]:
-        names = [self.form.safe.get(name, name) for name in self.form.network.output_names]
-        return names.index(line.stem), *line.keys
+    def _inlined(self, size: int, limit: int) -> list[np.ndarray]:
+        """Return value, Jacobian, … in the inputs alone, unless their size exceeds the limit."""
+        if size > limit:
+            raise ResourceError(
+                f"the inlined formula would have {size:.3g} nodes; the limit is {limit:,}.\n"
+                "Use the let-form, sympy() or text(), or raise the limit: sympy(inline=True, limit=…)."
+            )
+        return jets(Symbols(), self.form.network, np.array(self.form.inputs, dtype=object), self.order)
 
     def sympy(self, inline: bool = False, limit: int = _LIMIT) -> Any:
         """Return SymPy objects.
@@ -121,18 +134,19 @@ class Formula:
         ResourceError
             When the inlined expressions would exceed the limit; the message carries their size.
         """
-        if not inline:
-            lines = [(line.symbol, line.expression) for line in self.form.lines]
-            return lines, [sympy.ImmutableDenseNDimArray(r.tolist()) for r in self.form.results]
-        size = self.inlined_size()
-        if size > limit:
-            raise ResourceError(
-                f"the inlined formula would have {size:.3g} nodes; the limit is {limit:,}.\n"
-                "Use the let-form, sympy() or text(), or raise the limit: sympy(inline=True, limit=…)."
-            )
-        inputs = np.array(self.form.inputs, dtype=object)
-        results = jets(Symbols(self.digits), self.form.network, inputs, self.order)
-        return sympy.ImmutableDenseNDimArray(results[-1].tolist())
+        if inline:
+            return _array(self._inlined(self._sizes()[-1], limit)[-1], self.digits)
+        lines = [(line.symbol, _numbers(line.expression, self.digits)) for line in self.form.lines]
+        return lines, [_array(result, self.digits) for result in self.form.results]
+
+
+def _array(entries: np.ndarray, digits: int | None) -> sympy.ImmutableDenseNDimArray:
+    return sympy.ImmutableDenseNDimArray(np.frompyfunc(lambda e: _numbers(e, digits), 1, 1)(entries).tolist())
+
+
+def _numbers(expression: sympy.Expr, digits: int | None) -> sympy.Expr:
+    """Return an expression with rounded numbers, where asked."""
+    return expression if digits is None else settled(expression, digits)
 
 
 def _aligned(lines: list[str]) -> str:
@@ -149,8 +163,8 @@ def formula(network: Network, order: int = 0, *, digits: int | None = None) -> F
     order : int
         0: value; 1: and Jacobian; 2: and Hessian; ….
     digits : int, optional
-        Round the weights, and the products of weights in derivatives, to this many significant digits; all are kept
-        by default.
+        Round every decimal that is printed, a weight or a product of weights, once to this many significant digits;
+        all are kept by default. Integers and fractions stay.
 
     Returns
     -------
@@ -171,10 +185,10 @@ def formula(network: Network, order: int = 0, *, digits: int | None = None) -> F
     a1_1 = tanh(z1_1)
     c1_1 = cosh(z1_1)**(-2)
     y1 = 0.5*a1_1
-    dy1_dx1 = 1.0*c1_1
+    dy1_dx1 = c1_1
     """
     if not isinstance(order, int) or isinstance(order, bool) or order < 0:
         raise InputError(f"order {shown(order)} received; 0, 1, 2, … expected.")
     if digits is not None and (not isinstance(digits, int) or not 1 <= digits <= 17):
         raise InputError(f"digits={shown(digits)} received; 1 to 17, or None for all, expected.")
-    return Formula(let_form(network, order, digits), digits)
+    return Formula(let_form(network, order), digits)

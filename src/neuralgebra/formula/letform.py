@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import itertools
 from collections import Counter
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -16,7 +16,7 @@ from neuralgebra.arithmetic.symbols import Symbols
 from neuralgebra.calculus.derivatives import jets
 from neuralgebra.calculus.jet import MultiIndex, factorial
 from neuralgebra.network import names as naming
-from neuralgebra.network.layers import Affine, Elementwise, Maximum, Multiply, Softmax
+from neuralgebra.network.layers import Affine, Elementwise, Layer, Maximum, Multiply, Softmax
 from neuralgebra.network.network import Network
 
 __all__ = ["Let", "LetForm", "let_form"]
@@ -36,6 +36,8 @@ class Let:
         In terms of inputs and earlier names.
     stem, unit, keys : str, str, MultiIndex
         ∂^keys stem_unit.
+    output : int or None
+        The output that the line belongs to; None for what lies between.
     """
 
     symbol: sympy.Symbol
@@ -43,6 +45,7 @@ class Let:
     stem: str
     unit: str
     keys: MultiIndex
+    output: int | None = None
 
 
 @dataclass(frozen=True)
@@ -59,19 +62,19 @@ class LetForm:
         In the order in which they are computed.
     results : tuple of ndarray of object
         Value, Jacobian, …: shapes (m,), (m, n), (m, n, n), in the names of the lines.
-    safe : mapping of str to str
-        Name of an input or output -> identifier that stands for it.
+    safe : sequence of (str, str, str)
+        What is not printed under its own name: the name, the identifier that stands for it, and what it is.
     """
 
     network: Network
     inputs: tuple[sympy.Symbol, ...]
     lines: tuple[Let, ...]
     results: tuple[np.ndarray, ...]
-    safe: Mapping[str, str] = field(default_factory=dict)
+    safe: Sequence[tuple[str, str, str]] = ()
 
 
-def let_form(network: Network, order: int, digits: int | None) -> LetForm:
-    """Return value and derivatives up to an order as one let-form.
+def let_form(network: Network, order: int) -> LetForm:
+    """Return value and derivatives up to an order as one let-form, every number with all its bits.
 
     Parameters
     ----------
@@ -79,40 +82,51 @@ def let_form(network: Network, order: int, digits: int | None) -> LetForm:
         f.
     order : int
         Highest order.
-    digits : int or None
-        Significant digits of the weights; None keeps all.
 
     Returns
     -------
     LetForm
         Lines and results.
     """
-    safe = naming.safe(_distinct(network))
-    inputs = tuple(sympy.Symbol(safe[name]) for name in network.input_names)
-    kind = _Named(network, safe, order, digits)
+    kind = _Named(network, order)
+    inputs = tuple(map(sympy.Symbol, kind.inputs))
     results = tuple(jets(kind, network, np.array(inputs, dtype=object), order))
     results = tuple(kind.listed(result) for result in results)
-    return LetForm(network, inputs, tuple(kind.lines), results, {k: v for k, v in safe.items() if k != v})
-
-
-def _distinct(network: Network) -> list[str]:
-    """Return all names of inputs and outputs, once each; an output that is named as an input gets its own."""
-    return list(dict.fromkeys((*network.input_names, *network.output_names)))
+    return LetForm(network, inputs, tuple(kind.lines), results, tuple(kind.renamed()))
 
 
 class _Named(Symbols):
     """Symbols that put every intermediate value under a name."""
 
-    def __init__(self, network: Network, safe: Mapping[str, str], order: int, digits: int | None) -> None:
-        super().__init__(digits)
-        self.order = order
+    def __init__(self, network: Network, order: int) -> None:
+        self.network, self.order, self.place = network, order, 0
         self.lines: list[Let] = []
-        self.inputs = [safe[name] for name in network.input_names]
-        self.outputs = [safe[name] for name in network.output_names]
-        self.network, self.place = network, 0
         self.stems = _stems(network)
-        self._taken = set(self.inputs)
-        self._final: set[sympy.Symbol] = set()
+        identifiers = naming.safe((*network.input_names, *network.output_names))
+        self.inputs, self.outputs = identifiers[: network.input_size], identifiers[network.input_size :]
+        self._taken = set(identifiers)
+        self._reserved = self._derivatives()
+        self._final: dict[tuple[int, MultiIndex], sympy.Symbol] = {}
+        self._units: Counter[tuple[int, str]] = Counter()
+
+    def _derivatives(self) -> dict[tuple[int, MultiIndex], str]:
+        """Return the names of all results: generated names give way to them."""
+        names: dict[tuple[int, MultiIndex], str] = {(unit, ()): name for unit, name in enumerate(self.outputs)}
+        for order in range(1, self.order + 1):
+            keys = itertools.combinations_with_replacement(range(len(self.inputs)), order)
+            for unit, key in itertools.product(range(len(self.outputs)), keys):
+                names[unit, key] = self._free(self._derivative(self.outputs[unit], key))
+        return names
+
+    def renamed(self) -> Iterator[tuple[str, str, str]]:
+        """Yield (name, identifier, what it is) of the inputs, outputs and derivatives that are renamed."""
+        network = self.network
+        yield from ((old, new, "input") for old, new in _differing(network.input_names, self.inputs))
+        yield from ((old, new, "output") for old, new in _differing(network.output_names, self.outputs))
+        for (unit, key), name in self._reserved.items():
+            if key and name != self._derivative(self.outputs[unit], key):
+                variables = ", ".join(self.inputs[i] for i in key)
+                yield f"{self.outputs[unit]} by {variables}", name, "derivative of"
 
     def at(self, place: int) -> None:
         """Take notice of the node that is computed next."""
@@ -120,20 +134,23 @@ class _Named(Symbols):
 
     def keep(self, x: Value, label: str, keys: Sequence[MultiIndex] = ((),)) -> Value:
         """Return names for the entries of x, each with a line of its own; numbers and single names stay."""
-        layer = self.network.nodes[self.place - 1].layer if self.place else None
-        if label and self.order == 0 and not isinstance(layer, Maximum):
+        if not getattr(x, "shape", ()) or (label and self.order == 0 and not isinstance(self._layer, Maximum)):
             return x
+        start = self._units[self.place, label]  # a function that comes again at this place, as in a round of maxima
+        self._units[self.place, label] += x.shape[-1] if label else 0
+        within = bool(label)
         label = "" if label == self._result_element() else label
         final = self.place == self.network.output and not label
         named = np.empty(x.shape, dtype=object)
         for at in np.ndindex(*x.shape):
-            key = keys[at[0]]
+            key = () if within else keys[at[0]]
             if final and key and x[at].is_number:  # listed at the end, with the zeros that have no array
                 named[at] = x[at]
-            elif (scale := factorial(key)) == 1:
-                named[at] = self._named(x[at], label, at[-1], key, final)
             else:  # x holds normalised coefficients, the lines hold derivatives
-                named[at] = self._named(x[at] * scale, label, at[-1], key, final) / scale
+                scale = factorial(key)
+                value = x[at] if scale == 1 else x[at] * scale
+                name = self._result(value, at[-1], key) if final else self._between(value, label, start + at[-1], key)
+                named[at] = name if scale == 1 else name / scale
         return named
 
     def listed(self, result: np.ndarray) -> np.ndarray:
@@ -142,28 +159,39 @@ class _Named(Symbols):
         named = np.empty(result.shape, dtype=object)
         for unit, *key in np.ndindex(*result.shape):
             if key == sorted(key):
-                name = self._named(result[(unit, *key)], "", unit, tuple(key), True)
+                name = self._result(result[(unit, *key)], unit, tuple(key))
                 for index in itertools.permutations(key):
                     named[(unit, *index)] = name
         return named
 
     def _result_element(self) -> str:
         """Return the chain function that is the result of the node itself, as t of tanh; "" if there is none."""
-        layer = self.network.nodes[self.place - 1].layer if self.place else None
+        layer = self._layer
         row = layer.only.row if isinstance(layer, Elementwise) and layer.only else None
         return next((name for name in row.elements if row.is_element(name)), "") if row else ""
 
-    def _named(self, value: sympy.Expr, label: str, unit: int, key: MultiIndex, final: bool) -> sympy.Expr:
-        if value in self._final or (not final and (_is_plain(value) or (key and _is_short(value)))):
+    @property
+    def _layer(self) -> Layer | None:
+        return self.network.nodes[self.place - 1].layer if self.place else None
+
+    def _result(self, value: sympy.Expr, unit: int, key: MultiIndex) -> sympy.Symbol:
+        """Return the name of an entry of the result, which has exactly one line."""
+        if (unit, key) not in self._final:
+            symbol = self._final[unit, key] = sympy.Symbol(self._reserved[unit, key])
+            self.lines.append(Let(symbol, value, self.outputs[unit], "", key, unit))
+        return self._final[unit, key]
+
+    def _between(self, value: sympy.Expr, label: str, unit: int, key: MultiIndex) -> sympy.Expr:
+        """Return a name for an intermediate value; numbers, names and short products stay."""
+        if _is_plain(value) or (key and _is_short(value)):
             return value
         stem = label + self.stems[self.place][1:] if label else self.stems[self.place]
-        base = self.outputs[unit] if final else f"{stem}_{unit + 1}"
-        name = self._free(_derivative_name(base, [self.inputs[i] for i in key]))
-        symbol = sympy.Symbol(name)
-        self.lines.append(Let(symbol, value, base if final else stem, "" if final else str(unit + 1), key))
-        if final:
-            self._final.add(symbol)
+        symbol = sympy.Symbol(self._free(self._derivative(f"{stem}_{unit + 1}", key)))
+        self.lines.append(Let(symbol, value, stem, str(unit + 1), key))
         return symbol
+
+    def _derivative(self, base: str, key: MultiIndex) -> str:
+        return _derivative_name(base, [self.inputs[i] for i in key])
 
     def _free(self, name: str) -> str:
         while name in self._taken:
@@ -174,7 +202,8 @@ class _Named(Symbols):
 
 def _is_plain(value: sympy.Expr) -> bool:
     """Return whether a value is a number, a name or a name with a minus."""
-    return value.is_Atom or (value.is_Mul and len(value.args) == 2 and value.args[0] == -1 and value.args[1].is_Atom)
+    negative = value.is_Mul and len(value.args) == 2 and value.args[0] == -1 and value.args[1].is_Atom
+    return bool(value.is_Atom or negative or value.is_number)
 
 
 def _is_short(value: sympy.Expr) -> bool:
@@ -191,6 +220,10 @@ def _stems(network: Network) -> dict[int, str]:
         count[letter] += 1
         stems[place] = f"{letter}{count[letter]}"
     return stems
+
+
+def _differing(old: Sequence[str], new: Sequence[str]) -> Iterator[tuple[str, str]]:
+    return ((a, b) for a, b in zip(old, new, strict=True) if a != b)
 
 
 def _derivative_name(base: str, inputs: Sequence[str]) -> str:

@@ -2,57 +2,120 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections import Counter
 from typing import Any
 
 import sympy
 from sympy.printing.latex import LatexPrinter
 from sympy.printing.str import StrPrinter
 
+from neuralgebra.arithmetic.symbols import exact_number, flat_sum, scaled
+from neuralgebra.errors import shown
 from neuralgebra.formula.letform import Let, LetForm
 
-__all__ = ["latex_lines", "text_lines"]
+__all__ = ["latex_legend", "latex_lines", "settled", "text_legend", "text_lines"]
 
 
 _GREEK = {"Phi": r"\Phi", "phi": r"\varphi"}
+_LONGEST = 200
 
 
-def _shortest(number: sympy.Float, digits: int | None) -> str:
+# Numbers ----------------------------------------------------------------------------------------------------------
+
+
+def settled(expression: Any, digits: int | None) -> Any:
+    """Return an expression with every Float rounded once to its digits; what then is -1, 0 or 1 is an integer."""
+    if expression.is_Float:
+        return _settled_number(expression, digits)
+    if not expression.args:
+        return expression
+    parts = [settled(a, digits) for a in expression.args]
+    if all(new is old for new, old in zip(parts, expression.args, strict=True)):
+        return expression
+    if expression.is_Mul and len(parts) == 2 and parts[0].is_Number:
+        return scaled(*parts)
+    return flat_sum(parts) if expression.is_Add else expression.func(*parts)
+
+
+def _settled_number(number: sympy.Float, digits: int | None) -> sympy.Expr:
     value = float(number)
-    return repr(value if digits is None else float(f"{value:.{digits}g}"))
+    if digits is not None:
+        value = float(f"{value:.{digits}g}")
+    if value in (-1, 0, 1) and number != 0:
+        return exact_number(value)
+    return number if digits is None else sympy.Float(f"{value:.{digits}g}", max(15, digits))
+
+
+def _shortest(number: Any) -> str:
+    return repr(float(number)) if number.is_Float else str(number)
+
+
+# Printers ---------------------------------------------------------------------------------------------------------
 
 
 class _Ordered:
     """Sums in the order in which their names were introduced, constants last."""
 
-    def __init__(self, form: LetForm, digits: int | None, settings: dict[str, Any]) -> None:
+    times = ""
+
+    def __init__(self, form: LetForm, settings: dict[str, Any]) -> None:
         super().__init__(settings)  # type: ignore[call-arg]
-        self.digits = digits
         names = (*form.inputs, *(line.symbol for line in form.lines))
         self._place = {symbol: place for place, symbol in enumerate(names)}
+
+    def _print_Add(self, expr: Any, order: Any = None) -> str:
+        """Return a sum; one of numbers times names, as long as a layer is wide, without SymPy's questions."""
+        if not all(map(_is_flat, expr.args)):
+            return str(super()._print_Add(expr, order=order))  # type: ignore[misc]
+        first, *others = (self._signed(term) for term in self._as_ordered_terms(expr))
+        start = ("-" + self.times.replace("*", "") if first[0] else "") + first[1]
+        return start + "".join((" - " if minus else " + ") + text for minus, text in others)
+
+    def _signed(self, term: Any) -> tuple[bool, str]:
+        """Return whether a number, a name or their product has a minus, and the rest of it."""
+        if term.is_Symbol:
+            return False, str(self._print(term))  # type: ignore[attr-defined]
+        number, *name = term.args if term.is_Mul else (term,)
+        texts = [str(self._print(part)) for part in (abs(number), *name)]  # type: ignore[attr-defined]
+        return bool(number < 0), self.times.join(texts[1:] if name and abs(number) == 1 else texts)
 
     def _as_ordered_terms(self, expr: Any, order: Any = None) -> list[Any]:
         del order
         return sorted(expr.args, key=self._key)
 
     def _key(self, term: Any) -> tuple[Any, ...]:
+        if term.is_Symbol or (_is_flat(term) and term.is_Mul):
+            symbol = term if term.is_Symbol else term.args[1]
+            return 0, [self._place.get(symbol, 0)], ()
         if term.is_number:
             return (1,)
         return 0, sorted(self._place.get(s, 0) for s in term.free_symbols), term.sort_key()
 
 
+def _is_flat(term: Any) -> bool:
+    """Return whether a term is a decimal or -1 or 1, a name, or such a number times a name."""
+    if not term.is_Mul:
+        return bool(term.is_Symbol or term.is_Float or term.is_Integer)
+    number, name = term.args if len(term.args) == 2 else (term, term)
+    return bool((number.is_Float or number.is_Integer) and name.is_Symbol)
+
+
 class _Text(_Ordered, StrPrinter):  # type: ignore[misc]
     """SymPy's text, with shortest round-trip numbers."""
 
+    times = "*"
+
     def _print_Float(self, expr: Any) -> str:
-        return _shortest(expr, self.digits)
+        return _shortest(expr)
 
 
 class _Latex(_Ordered, LatexPrinter):  # type: ignore[misc]
     """SymPy's LaTeX, with shortest round-trip numbers."""
 
+    times = " "
+
     def _print_Float(self, expr: Any) -> str:
-        mantissa, _, exponent = _shortest(expr, self.digits).partition("e")
+        mantissa, _, exponent = _shortest(expr).partition("e")
         if not exponent:
             return mantissa
         return rf"{mantissa} \cdot 10^{{{int(exponent)}}}"
@@ -63,40 +126,80 @@ class _Latex(_Ordered, LatexPrinter):  # type: ignore[misc]
 
 def text_lines(form: LetForm, digits: int | None = None) -> list[str]:
     """Return one line "name = expression" for each let."""
-    printer = _Text(form, digits, {"full_prec": False})
-    return [f"{line.symbol.name} = {printer.doprint(line.expression)}" for line in form.lines]
+    printer = _Text(form, {"full_prec": False})
+    return [f"{line.symbol.name} = {printer.doprint(settled(line.expression, digits))}" for line in form.lines]
 
 
 def latex_lines(form: LetForm, digits: int | None = None) -> list[str]:
     r"""Return one line "name &= expression" for each let."""
-    names = {line.symbol: _latex_name(line, form) for line in form.lines}
-    printer = _Latex(form, digits, {"symbol_names": {**_input_names(form), **names}})
-    return [f"{names[line.symbol]} &= {printer.doprint(line.expression)}" for line in form.lines]
+    names = _latex_names(form)
+    printer = _Latex(form, {"symbol_names": names})
+    return [f"{names[line.symbol]} &= {printer.doprint(settled(line.expression, digits))}" for line in form.lines]
 
 
-def _input_names(form: LetForm) -> Mapping[sympy.Symbol, str]:
-    return {symbol: latex_name(symbol.name) for symbol in form.inputs}
+# Names ------------------------------------------------------------------------------------------------------------
+
+
+def text_legend(form: LetForm) -> list[str]:
+    """Return a comment for each name that is not printed as it is; printable characters are shown, others escaped."""
+    return [f"# {new} stands for the {what} {_cut(old)!r}" for old, new, what in form.safe]
+
+
+def latex_legend(form: LetForm) -> list[str]:
+    """Return a comment of ASCII characters for each name that is not printed as it is."""
+    lines = (f"% {new} stands for the {what} '{shown(old, _LONGEST)}'" for old, new, what in form.safe)
+    return [line.replace("…", "...") for line in lines]
+
+
+def _cut(text: str) -> str:
+    return text if len(text) <= _LONGEST else text[: _LONGEST - 1] + "…"
+
+
+def _latex_names(form: LetForm) -> dict[sympy.Symbol, str]:
+    """Return names in LaTeX, different for different symbols: one that is taken gives way to the plain identifier."""
+    names: dict[sympy.Symbol, str] = {}
+    heads: dict[tuple[str, str], str] = {}
+    outputs = [(line.symbol, line) for line in form.lines if line.output is not None and not line.keys]
+    between = [(line.symbol, line) for line in form.lines if line.output is None or line.keys]
+    taken: set[str] = set()
+    for symbol, line in [*((s, None) for s in form.inputs), *outputs, *between]:
+        name = latex_name(symbol.name) if line is None else _latex_name(line, form, names, heads)
+        names[symbol] = _upright(symbol.name) if name in taken else name
+        taken.add(names[symbol])
+        if line is not None and not line.keys:
+            heads[line.stem, line.unit] = names[symbol]
+    return names
 
 
 def latex_name(name: str) -> str:
-    """Return a safe identifier in LaTeX: x12 -> x_{12}, longer words upright."""
+    r"""Return a safe identifier in LaTeX: x12 -> x_{12}, longer words upright."""
     word = name.rstrip("0123456789_")
     index = name[len(word) :].strip("_")
-    head = word if len(word) == 1 else rf"\mathrm{{{word}}}".replace("_", r"\_")
+    if name.endswith("_"):
+        return _upright(name)
+    head = word if len(word) == 1 else _upright(word)
     return f"{head}_{{{index}}}" if index else head
 
 
-def _latex_name(line: Let, form: LetForm) -> str:
-    if line.unit:
-        word = line.stem.rstrip("0123456789")
-        number = line.stem[len(word) :]
-        letter = _GREEK.get(word, word)
-        head = rf"{letter}^{{({number})}}_{{{line.unit}}}"
-    else:
-        head = latex_name(line.stem)
+def _upright(name: str) -> str:
+    return rf"\mathrm{{{name}}}".replace("_", r"\_")
+
+
+def _latex_name(line: Let, form: LetForm, names: dict[sympy.Symbol, str], heads: dict[tuple[str, str], str]) -> str:
+    head = heads.get((line.stem, line.unit)) or _head(line)
     if not line.keys:
         return head
     order = len(line.keys)
-    below = " ".join(rf"\partial {latex_name(form.inputs[i].name)}" for i in line.keys)
+    powers = Counter(names[form.inputs[i]] for i in line.keys)
+    below = " ".join(rf"\partial {name}" + (f"^{{{n}}}" if n > 1 else "") for name, n in powers.items())
     power = f"^{{{order}}}" if order > 1 else ""
     return rf"\frac{{\partial{power} {head}}}{{{below}}}"
+
+
+def _head(line: Let) -> str:
+    """Return the name of what a line differentiates."""
+    if not line.unit:
+        return latex_name(line.stem)
+    word = line.stem.rstrip("0123456789")
+    letter = _GREEK.get(word, word if len(word) == 1 else _upright(word))
+    return rf"{letter}^{{({line.stem[len(word) :]})}}_{{{line.unit}}}"

@@ -113,6 +113,8 @@ class Row:
         Format -> name in that format.
     stabilised : bool
         Whether floating-point accuracy through saturation has been taken care of.
+    fingerprint : str
+        What tells a registered function from another of the same name; empty for rows of the catalogue.
     """
 
     name: str
@@ -126,6 +128,7 @@ class Row:
     inverse: str | None = None
     names: Mapping[str, str] = field(default_factory=dict)
     stabilised: bool = True
+    fingerprint: str = ""
 
     @functools.cached_property
     def elements(self) -> Mapping[str, Element]:
@@ -183,7 +186,7 @@ class Activation:
         object.__setattr__(self, "parameters", tuple(sorted(given.items())))
 
     def __reduce__(self) -> tuple[Any, ...]:
-        return _restored, (self.name, self.parameters)
+        return _restored, (self.name, self.parameters, self.row.fingerprint)
 
     def __str__(self) -> str:
         changed = [(n, v) for n, v in self.parameters if v != self.row.parameters[n]]
@@ -231,7 +234,7 @@ class Activation:
 
         with quiet():
             if order == 0 and self.row.turning is not None and _encloses(kind):
-                return kind.enclose(exact, z, self.row.turning)
+                return kind.enclose(exact, z, self.row.turning, self.row.domain)
             return exact(z)
 
     def points(self, kind: Any) -> list[tuple[Any, int]]:
@@ -266,11 +269,21 @@ class Chain:
         return self.values[name]
 
     def _evaluate(self, element: Element) -> Value:
-        if self.kind.floating and element.stable is not None:
-            return element.stable(self.kind, self.z, self.parameters)
+        if self.kind.floating:
+            formula = element.stable or element.definition
+            if not element.derivative:
+                return formula(self.kind, self.z, self.parameters)
+            return self.kind.differentiable(
+                lambda z: formula(self.kind, z, self.parameters),
+                lambda z: Chain(self.kind, self.activation, z).polynomial(element.derivative),
+                self.z,
+            )
         if element.turning is not None and _encloses(self.kind):
             return self.kind.enclose(
-                lambda z: element.definition(self.kind, z, self.parameters), self.z, element.turning
+                lambda z: element.definition(self.kind, z, self.parameters),
+                self.z,
+                element.turning,
+                self.activation.row.domain,
             )
         return element.definition(self.kind, self.z, self.parameters)
 
@@ -336,11 +349,14 @@ def _short(value: Parameter) -> str:
 
 
 _ROWS: dict[str, Row] = {}
+# Names that stand for layers where an activation is expected.
+_WORDS = frozenset({"softmax"})
 
 
 def register(row: Row, *, replace: bool = False) -> Row:
-    """Add a row to the catalogue under its name; an existing name is refused unless `replace`."""
-    if row.name in _ROWS and not replace:
+    """Add a row to the catalogue under its name; with `replace` it may take the place of a registered one."""
+    known = _ROWS.get(row.name)
+    if row.name in _WORDS or (known and not (replace and known.fingerprint)):
         raise InputError(f"activation '{shown(row.name)}' is registered already; choose another name.")
     _ROWS[row.name] = row
     return row
@@ -401,5 +417,10 @@ def _parameter(name: str, value: Any) -> Parameter:
     return numbers[0] if np.ndim(value) == 0 else numbers
 
 
-def _restored(name: str, parameters: tuple[tuple[str, Parameter], ...]) -> Activation:
-    return activation(name, **dict(parameters))
+def _restored(name: str, parameters: tuple[tuple[str, Parameter], ...], fingerprint: str = "") -> Activation:
+    found = activation(name, **dict(parameters))
+    if found.row.fingerprint != fingerprint:
+        raise UnsupportedError(
+            f"activation '{shown(name)}' was another function when this network was pickled; register that one."
+        )
+    return found

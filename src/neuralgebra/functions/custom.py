@@ -132,6 +132,7 @@ def register_expression(
         turning=None,
         kinks=tuple(kinks or ()),
         stabilised=False,
+        fingerprint=sympy.srepr(expression.xreplace({symbol: sympy.Symbol("z")})),
     )
     return register(row, replace=replace)
 

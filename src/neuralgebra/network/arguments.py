@@ -37,6 +37,8 @@ def _pair(pair: Any, number: int, weights: str) -> tuple[Linear, Any]:
         )
     weight, bias = pair
     if isinstance(weight, Linear):
+        if weights == "in,out":
+            raise InputError(f'layer {number + 1}: a structured matrix is (out, in); weights="in,out" was received.')
         return weight, bias
     array = frozen(weight)
     return Dense(array if weights == "out,in" else array.T), bias

@@ -7,10 +7,14 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from neuralgebra.errors import ShapeError
+from neuralgebra.functions.polynomial import variables
 from neuralgebra.network.layers import Affine, Concatenate, Elementwise, Layer, Select
 from neuralgebra.network.linear import is_identity
 
 __all__ = ["Builder", "Node"]
+
+(_ARGUMENT,) = variables("z")
 
 
 @dataclass(frozen=True)
@@ -45,11 +49,13 @@ class Builder:
 
     def add(self, layer: Layer, *inputs: int) -> int:
         """Add a layer on the nodes at given places; return its place."""
-        if _is_nothing(layer, [self.sizes[i] for i in inputs]):
+        sizes = [self.sizes[i] for i in inputs]
+        size = layer.sizes(sizes)
+        if _is_nothing(layer, sizes):
             return inputs[0]
         node = self._merged(layer, inputs)
         if node not in self._places:
-            self.sizes.append(node.layer.sizes([self.sizes[i] for i in node.inputs]))
+            self.sizes.append(size)
             self.nodes.append(node)
             self._places[node] = len(self.nodes)
         return self._places[node]
@@ -72,7 +78,13 @@ class Builder:
         """Add the nodes of a network whose input is the node at a place; return the place of its output."""
         places = [at]
         for node in nodes:
+            if not all(0 <= i < len(places) for i in node.inputs):
+                raise ShapeError(
+                    f"{node.layer} is applied to places {node.inputs}; 0 to {len(places) - 1} stand before."
+                )
             places.append(self.add(node.layer, *(places[i] for i in node.inputs)))
+        if not 0 <= output < len(places):
+            raise ShapeError(f"output place {output} received; 0 to {len(places) - 1} expected.")
         return places[output]
 
     def pruned(self, output: int) -> tuple[tuple[Node, ...], int]:
@@ -94,5 +106,5 @@ def _is_nothing(layer: Layer, sizes: Sequence[int]) -> bool:
     if isinstance(layer, Select):
         return len(layer.indices) == sizes[0] and np.array_equal(layer.indices, np.arange(sizes[0]))
     if isinstance(layer, Elementwise):
-        return layer.only is not None and layer.only.name == "identity"
+        return layer.only is not None and layer.only.row.value == _ARGUMENT
     return isinstance(layer, Affine) and layer.bias is None and is_identity(layer.weight)

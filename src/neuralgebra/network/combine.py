@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 
-from neuralgebra.errors import UsageError
+from neuralgebra.errors import UsageError, shown
 from neuralgebra.network.builder import Builder
 from neuralgebra.network.layers import Concatenate, Select
 from neuralgebra.network.network import Network, check_inputs
@@ -32,8 +33,7 @@ def stack(*networks: Network) -> Network:
     ShapeError
         When the numbers of inputs differ.
     """
-    if not networks:
-        raise UsageError("stack() received nothing; at least one network expected.")
+    _check(networks, "stack")
     first = networks[0]
     check_inputs(networks)
     builder = Builder(first.input_size)
@@ -54,8 +54,7 @@ def parallel(*networks: Network) -> Network:
     Network
         One network on the inputs side by side.
     """
-    if not networks:
-        raise UsageError("parallel() received nothing; at least one network expected.")
+    _check(networks, "parallel")
     ends = np.cumsum([0, *(f.input_size for f in networks)])
     builder = Builder(int(ends[-1]))
     places = [
@@ -71,3 +70,12 @@ def _joined(networks: Sequence[Network], attribute: str) -> tuple[str, ...] | No
     """Return all names in order, or None when some name occurs twice."""
     names = tuple(name for f in networks for name in getattr(f, attribute))
     return names if len(set(names)) == len(names) else None
+
+
+def _check(networks: Sequence[Any], name: str) -> None:
+    if not networks:
+        raise UsageError(f"{name}() received nothing; at least one network expected.")
+    for f in networks:
+        if not isinstance(f, Network):
+            hint = f" Write {name}(*networks)." if isinstance(f, list | tuple) else ""
+            raise UsageError(f"{name}() received {shown(type(f).__name__)}; networks expected.{hint}")

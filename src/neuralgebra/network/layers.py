@@ -18,7 +18,7 @@ layer                     map                                            remark
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from functools import cached_property
 from typing import Any
 
@@ -59,6 +59,9 @@ class Layer:
         """Return what besides the arrays defines the layer."""
         return ()
 
+    def __reduce__(self) -> tuple[Any, ...]:
+        return type(self), tuple(getattr(self, f.name) for f in fields(self))  # type: ignore[arg-type]
+
     @cached_property
     def digest(self) -> bytes:
         """Hash of the content."""
@@ -76,6 +79,11 @@ class Layer:
     def _expect(self, inputs: Sequence[int], *expected: int) -> None:
         if tuple(inputs) != expected:
             raise ShapeError(f"{self} received {_sizes(inputs)}; {_sizes(expected)} expected.")
+
+    def _one(self, inputs: Sequence[int]) -> int:
+        if len(inputs) != 1:
+            raise ShapeError(f"{self} received {len(inputs)} arguments; one expected.")
+        return inputs[0]
 
 
 def _sizes(sizes: Sequence[int]) -> str:
@@ -179,7 +187,7 @@ class Mixing(_Weighted):
 
     def structure(self) -> tuple[Any, ...]:
         """Return f and the structure of the matrix."""
-        return (self.function.name, self.function.parameters, *super().structure())
+        return (*_identity(self.function), *super().structure())
 
 
 @dataclass(frozen=True, eq=False)
@@ -199,6 +207,8 @@ class Elementwise(Layer):
         if isinstance(blocks, Activation | str):
             blocks = ((blocks, None),)
         blocks = tuple((_activation(a), None if n is None else int(n)) for a, n in blocks)
+        if not blocks or (len(blocks) > 1 and any(n is None for _, n in blocks)):
+            raise ShapeError(f"{len(blocks)} blocks received; a function, or a size for each of several, expected.")
         merged: list[tuple[Activation, int | None]] = []
         for function, size in blocks:
             per_unit = any(isinstance(v, tuple) for _, v in function.parameters)
@@ -216,12 +226,12 @@ class Elementwise(Layer):
 
     def structure(self) -> tuple[Any, ...]:
         """Return functions, parameters and block sizes."""
-        return tuple((a.name, a.parameters, n if len(self.activations) > 1 else None) for a, n in self.activations)
+        return tuple((*_identity(a), n if len(self.activations) > 1 else None) for a, n in self.activations)
 
     def sizes(self, inputs: Sequence[int]) -> int:
         """Return the input size."""
-        (size,) = inputs
-        if self.only is None:
+        size = self._one(inputs)
+        if self.activations[0][1] is not None:
             self._expect(inputs, sum(n or 0 for _, n in self.activations))
         for function, n in self.activations:
             _check_parameters(function, n or size)
@@ -259,7 +269,7 @@ class Multiply(Layer):
     def sizes(self, inputs: Sequence[int]) -> int:
         """Return the output size."""
         if self.shape is None:
-            self._expect(inputs, inputs[0], inputs[0])
+            self._expect(inputs, *([*inputs[:1]] * 2))
             return inputs[0]
         batch, p, q, r = self.shape
         self._expect(inputs, batch * p * q, batch * q * r)
@@ -287,7 +297,7 @@ class Maximum(Layer):
 
     def sizes(self, inputs: Sequence[int]) -> int:
         """Return the number of groups."""
-        _check_indices(self.groups, inputs[0], self)
+        _check_indices(self.groups, self._one(inputs), self)
         return len(self.groups)
 
 
@@ -306,13 +316,18 @@ class Softmax(Layer):
     group: int | None = None
     log: bool = False
 
+    def __post_init__(self) -> None:
+        if self.group is not None and (not isinstance(self.group, int | np.integer) or self.group < 1):
+            raise ShapeError(f"groups of {self.group} received; an integer, at least 1, expected.")
+        object.__setattr__(self, "group", None if self.group is None else int(self.group))
+
     def structure(self) -> tuple[Any, ...]:
         """Return group size and form."""
         return self.group, self.log
 
     def sizes(self, inputs: Sequence[int]) -> int:
         """Return the input size."""
-        (size,) = inputs
+        size = self._one(inputs)
         if self.group is not None and size % self.group:
             raise ShapeError(f"{size} coordinates received; a multiple of the group size {self.group} expected.")
         return size
@@ -352,7 +367,7 @@ class Select(Layer):
 
     def sizes(self, inputs: Sequence[int]) -> int:
         """Return the number of positions."""
-        _check_indices(self.indices, inputs[0], self)
+        _check_indices(self.indices, self._one(inputs), self)
         return len(self.indices)
 
     def __str__(self) -> str:
@@ -361,6 +376,11 @@ class Select(Layer):
 
 def _activation(function: Activation | str) -> Activation:
     return activation(function) if isinstance(function, str) else function
+
+
+def _identity(function: Activation) -> tuple[Any, ...]:
+    """Return what tells a function from every other."""
+    return function.name, function.row.fingerprint, function.parameters
 
 
 def _check_parameters(function: Activation, size: int) -> None:

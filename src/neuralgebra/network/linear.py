@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import hashlib
 import math
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, fields
 from functools import cached_property
 from typing import Any
 
@@ -28,7 +29,7 @@ def frozen(values: Any, what: str = "weights") -> np.ndarray:
         raise DtypeError(f"{what} of dtype {array.dtype} received; float32 or float64 expected.")
     if not np.isfinite(array).all():
         raise InputError(f"{what} with NaN or infinity received; finite numbers expected.")
-    if array.flags.writeable:
+    if array.flags.writeable or array.base is not None:  # a read-only view may look at memory that changes
         array = array.copy()
         array.flags.writeable = False
     return array
@@ -66,6 +67,9 @@ class Linear:
         """Return what besides the arrays defines the map."""
         return ()
 
+    def __reduce__(self) -> tuple[Any, ...]:
+        return type(self), tuple(getattr(self, f.name) for f in fields(self))  # type: ignore[arg-type]
+
     @cached_property
     def digest(self) -> bytes:
         """Hash of the content."""
@@ -81,8 +85,8 @@ class Linear:
         """Return the image of x, (..., columns) -> (..., rows)."""
         raise NotImplementedError
 
-    def scaled(self, factor: float) -> Linear:
-        """Return factor times the map, in the same structure."""
+    def mapped(self, function: Callable[[np.ndarray], np.ndarray]) -> Linear:
+        """Return the map with a function applied to every entry, in the same structure; 0 must stay 0."""
         raise NotImplementedError
 
     def dense(self) -> np.ndarray:
@@ -123,9 +127,9 @@ class Dense(Linear):
         """Return W x, (..., in) -> (..., out)."""
         return k.matvec(self.weight, x)
 
-    def scaled(self, factor: float) -> Dense:
-        """Return factor·W."""
-        return Dense(self.weight * self.weight.dtype.type(factor))
+    def mapped(self, function: Callable[[np.ndarray], np.ndarray]) -> Dense:
+        """Return the matrix with a function applied to every entry."""
+        return Dense(function(self.weight))
 
     def dense(self) -> np.ndarray:
         """Return W."""
@@ -160,9 +164,9 @@ class Diagonal(Linear):
         """Return each coordinate times its entry, (..., n) -> (..., n)."""
         return x * k.weight(self.entries)
 
-    def scaled(self, factor: float) -> Diagonal:
-        """Return factor times the diagonal."""
-        return Diagonal(self.entries * self.entries.dtype.type(factor))
+    def mapped(self, function: Callable[[np.ndarray], np.ndarray]) -> Diagonal:
+        """Return the diagonal with a function applied to every entry."""
+        return Diagonal(function(self.entries))
 
     def dense(self) -> np.ndarray:
         """Return the matrix with its zeros."""
@@ -213,9 +217,9 @@ class Kronecker(Linear):
         blocks = k.weight(self.weight) @ k.reshape(x, (*batch, self.before, inner, self.after))
         return k.reshape(blocks, (*batch, self.rows))
 
-    def scaled(self, factor: float) -> Kronecker:
-        """Return factor times the map."""
-        return Kronecker(self.weight * self.weight.dtype.type(factor), self.before, self.after)
+    def mapped(self, function: Callable[[np.ndarray], np.ndarray]) -> Kronecker:
+        """Return the map with a function applied to every entry of W."""
+        return Kronecker(function(self.weight), self.before, self.after)
 
     def dense(self) -> np.ndarray:
         """Return the matrix with its zeros."""
@@ -236,6 +240,9 @@ class BlockDiagonal(Linear):
     blocks: tuple[Linear, ...]
 
     def __post_init__(self) -> None:
+        object.__setattr__(self, "blocks", tuple(map(matrix, self.blocks)))
+        if not self.blocks:
+            raise ShapeError("no blocks received; at least one expected.")
         object.__setattr__(self, "rows", sum(b.rows for b in self.blocks))
         object.__setattr__(self, "columns", sum(b.columns for b in self.blocks))
 
@@ -254,9 +261,9 @@ class BlockDiagonal(Linear):
         parts = [b.apply(k, x[..., i:j]) for b, i, j in zip(self.blocks, ends, ends[1:], strict=False)]
         return k.concat(parts, axis=-1)
 
-    def scaled(self, factor: float) -> BlockDiagonal:
-        """Return factor times the map."""
-        return BlockDiagonal(tuple(b.scaled(factor) for b in self.blocks))
+    def mapped(self, function: Callable[[np.ndarray], np.ndarray]) -> BlockDiagonal:
+        """Return the map with a function applied to every entry of every block."""
+        return BlockDiagonal(tuple(b.mapped(function) for b in self.blocks))
 
     def dense(self) -> np.ndarray:
         """Return the matrix with its zeros."""
@@ -318,9 +325,9 @@ class Convolution(Linear):
         patches = k.take(padded, index.T, axis=-1)
         return k.reshape(k.weight(self.kernel) @ patches, (*batch, self.rows))
 
-    def scaled(self, factor: float) -> Convolution:
-        """Return factor times the map."""
-        return Convolution(self.kernel * self.kernel.dtype.type(factor), self.patches, self.size)
+    def mapped(self, function: Callable[[np.ndarray], np.ndarray]) -> Convolution:
+        """Return the map with a function applied to every entry of the kernel."""
+        return Convolution(function(self.kernel), self.patches, self.size)
 
     def dense(self) -> np.ndarray:
         """Return the matrix with its zeros."""

@@ -19,6 +19,7 @@ _RESERVED = frozenset(
     inline int is lambda let long loop match mod mut namespace none nonlocal not null or pass pi private program public
     raise real register return self short signed sizeof static struct subroutine super switch this throw trait true try
     type typedef union unsigned use var void volatile where while with yield exp log sin cos tan tanh sqrt abs max min
+    sign erf erfc cosh sinh atan asinh atanh acos acosh asin atan2 log1p expm1 floor ceil ceiling round pow mod
     e i j n oo nan inf s q o gamma beta zeta
     """.split()  # noqa: SIM905
 )
@@ -45,31 +46,32 @@ def checked(names: Sequence[str] | None, prefix: str, count: int, what: str) -> 
     return result
 
 
-def safe(names: Sequence[str]) -> dict[str, str]:
+def safe(names: Sequence[str]) -> tuple[str, ...]:
     """Return identifiers for arbitrary texts: lower-case ASCII letters, digits and _, unique, no reserved word.
 
     Parameters
     ----------
     names : sequence of str
-        Distinct texts.
+        Texts; one that comes again gets an identifier of its own.
 
     Returns
     -------
-    dict of str to str
-        Text -> identifier matching ``[a-z][a-z0-9_]{0,39}``; a text that is such an identifier stays as it is.
+    tuple of str
+        Identifiers matching ``[a-z][a-z0-9_]{0,39}``; the first text that is such an identifier stays as it is.
 
     Examples
     --------
-    >>> safe(["x1", "X1", "a; b", "class", ""])
-    {'x1': 'x1', 'X1': 'x1_2', 'a; b': 'a_b', 'class': 'class_', '': 'v'}
+    >>> safe(["x1", "X1", "a; b", "class", "", "x1"])
+    ('x1', 'x1_2', 'a_b', 'class_', 'v', 'x1_3')
     """
-    plain = {name: name for name in names if _identifier(name) == name}
-    taken = set(plain)
+    taken = {name for name in names if _identifier(name) == name}
+    free, result = set(taken), []
     for name in names:
-        if name not in plain:
-            plain[name] = _unused(_identifier(name), taken)
-            taken.add(plain[name])
-    return {name: plain[name] for name in names}
+        identifier = name if name in free else _unused(_identifier(name), taken)
+        free.discard(name)
+        taken.add(identifier)
+        result.append(identifier)
+    return tuple(result)
 
 
 def _identifier(name: str) -> str:

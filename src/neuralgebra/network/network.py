@@ -28,9 +28,13 @@ from neuralgebra.network.layers import (
     Multiply,
     PowerProduct,
     Select,
+    Softmax,
 )
-from neuralgebra.network.linear import Dense, Diagonal, Linear, digest, frozen, identity
+from neuralgebra.network.linear import Dense, Diagonal, digest, frozen, identity
 from neuralgebra.network.questions import Questions
+from neuralgebra.network.scaling import Scale, divisor, kept, scaled
+
+_LARGEST_POWER = 1000
 
 __all__ = ["Network", "check_inputs", "pair"]
 
@@ -71,6 +75,8 @@ class Network(Questions):
         input_shape: tuple[int, ...] | None = None,
         output_shape: tuple[int, ...] | None = None,
     ) -> None:
+        if int(input_size) < 1:
+            raise ShapeError(f"{input_size} inputs received; at least 1 expected.")
         builder = Builder(int(input_size))
         place = builder.append(nodes, output, 0)
         self.nodes, self.output = builder.pruned(place)
@@ -172,6 +178,8 @@ class Network(Questions):
     @classmethod
     def function(cls, name: str | Activation, size: int = 1, **parameters: Any) -> Network:
         """Return an activation as a network, coordinate by coordinate."""
+        if isinstance(name, Activation) and parameters:
+            raise UsageError(f"{name} with further parameters received; give parameters with a name only.")
         function = name if isinstance(name, Activation) else activation(name, **parameters)
         return cls((Node(Elementwise(function), (0,)),), 1, size)
 
@@ -228,9 +236,11 @@ class Network(Questions):
         UnsupportedError
             When the network branches.
         """
-        if not self.is_chain:
-            raise UnsupportedError("this network branches; layers_list() needs a chain. f.nodes lists its layers.")
         layers = [node.layer for node in self.nodes]
+        strange = [x for x in layers if not isinstance(x, Affine | PowerProduct | Elementwise | Softmax)]
+        if not self.is_chain or strange:
+            what = "branches" if not strange else f"contains {strange[0]}"
+            raise UnsupportedError(f"this network {what}; layers_list() needs a chain of (A, b). See f.nodes.")
         return [(x.weight.dense(), x.bias) for x in layers if isinstance(x, Affine | PowerProduct)]
 
     @cached_property
@@ -299,15 +309,15 @@ class Network(Questions):
     def __mul__(self, other: Any) -> Network:
         if isinstance(other, Network):
             return _product(self, other)
-        return self._affine(_vector(other, self), None)
+        return self._affine(Scale(_vector(other, self)), None)
 
     def __truediv__(self, other: Any) -> Network:
         if isinstance(other, Network):
             return _product(self, other**-1)
-        return self * _reciprocal(_vector(other, self))
+        return self._affine(Scale(divisor(_vector(other, self)), divide=True), None)
 
     def __rtruediv__(self, other: Any) -> Network:
-        return (self**-1)._affine(_vector(other, self), None)
+        return (self**-1)._affine(Scale(_vector(other, self)), None)
 
     __radd__ = __add__
     __rmul__ = __mul__
@@ -318,6 +328,8 @@ class Network(Questions):
                 f"exponent {shown(exponent)} received; a finite number expected. For a variable exponent g use "
                 "exp @ (g * (log @ f))."
             )
+        if abs(exponent) > _LARGEST_POWER:
+            raise UsageError(f"exponent {shown(exponent)} received; at most {_LARGEST_POWER} expected.")
         if exponent != int(exponent):
             return self._then(Elementwise(activation("power", p=float(exponent))))
         if exponent < 0:
@@ -340,21 +352,15 @@ class Network(Questions):
         builder, place = self._open()
         return self._close(builder, builder.add(layer, place), output_shape=self.output_shape)
 
-    def _affine(self, scale: np.ndarray | None, shift: np.ndarray | None) -> Network:
-        """Return scale·f + shift: put into the last layer when that is affine, else as a layer of its own."""
+    def _affine(self, scale: Scale | None, shift: np.ndarray | None) -> Network:
+        """Return scale(f) + shift: put into the last layer when that is affine, else as a layer of its own."""
         last = self.nodes[self.output - 1].layer if self.output else None
-        if not isinstance(last, Affine):
-            return self._then(Affine(_scaling(scale, self.output_size, self.dtype), shift))
-        bias = last.bias
-        weight = last.weight
-        if scale is not None:
-            bias = None if bias is None else bias * scale
-            uniform = np.all(scale == scale[0])
-            weight = weight.scaled(float(scale[0])) if uniform else Dense(weight.dense() * scale[:, None])
-        if shift is not None:
-            bias = shift if bias is None else bias + shift
+        folded = scaled(last, scale, shift) if isinstance(last, Affine) else None
+        if folded is None:
+            weight = identity(self.output_size, dtype=self.dtype) if scale is None else scale.matrix()
+            return self._then(Affine(weight, shift))
         builder, _ = self._open()
-        place = builder.add(Affine(weight, bias), *self.nodes[self.output - 1].inputs)
+        place = builder.add(folded, *self.nodes[self.output - 1].inputs)
         return self._close(builder, place, output_shape=self.output_shape)
 
 
@@ -411,24 +417,16 @@ def _spread(size: int, wanted: int) -> Layer:
 
 
 def _vector(value: Any, f: Network) -> np.ndarray:
-    """Return a scalar or a vector of constants as one number per output of f."""
+    """Return a scalar or a vector of constants as one number per output of f, in its dtype."""
     if isinstance(value, str) or not isinstance(value, numbers.Real | np.ndarray | list | tuple):
         raise UsageError(f"{shown(type(value).__name__)} received beside a Network; a network or numbers expected.")
-    vector = frozen(value, "constants").astype(f.dtype)
+    exact = frozen(value, "constants")
+    with np.errstate(all="ignore"):
+        vector = exact.astype(f.dtype)
+    if not kept(exact, vector):
+        raise InputError(f"constants {shown(value)} received; {f.dtype}, the dtype of the network, cannot hold them.")
     if vector.shape not in ((), (1,), (f.output_size,)):
         raise ShapeError(
             f"constants of shape {vector.shape} received for {f.output_size} outputs; one or all expected."
         )
     return np.broadcast_to(vector, (f.output_size,))
-
-
-def _reciprocal(vector: np.ndarray) -> np.ndarray:
-    if not vector.all():
-        raise InputError("division of a network by 0 received; a divisor other than 0 expected.")
-    return 1 / vector
-
-
-def _scaling(scale: np.ndarray | None, size: int, dtype: np.dtype) -> Linear:
-    if scale is None:
-        return identity(size, dtype=dtype)
-    return identity(size, 1, scale[:1], dtype) if np.all(scale == scale[0]) else Diagonal(scale)
