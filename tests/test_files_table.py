@@ -59,6 +59,8 @@ def test_without_header_the_columns_go_by_position(tmp_path: Path) -> None:
     assert read("1.0,2\n3,4\n", tmp_path) == ([[1, 2], [3, 4]], ["x1", "x2"])
     assert read("5,2\n3,4\n", tmp_path, ["u", "v"]) == ([[5, 2], [3, 4]], ["u", "v"])
     assert read("7\n8\n", tmp_path, ["u"]) == ([[7], [8]], ["u"])
+    assert read("0\n0.5\n", tmp_path, ["u"]) == ([[0], [0.5]], ["u"])
+    assert read("1,2\n3,4\n", tmp_path, ["u", "v"]) == ([[1, 2], [3, 4]], ["u", "v"])
 
 
 @pytest.mark.parametrize("wanted", [None, ["u", "v", "w"]])
@@ -66,7 +68,7 @@ def test_without_header_the_columns_go_by_position(tmp_path: Path) -> None:
     ("header", "kind"),
     [
         ("0,1,2", "column numbers"),
-        ("1;2;3", "column numbers"),
+        ("0;1;2", "column numbers"),
         (",0,1", "column numbers"),
         ('"4","5",6', "quoted names"),
         ('"4","5","6"\n"7","8","9"', "quoted names"),

@@ -218,8 +218,8 @@ def _mixed(where: str, text: str) -> LoadError:
 
 
 def _refuse_names(cells: list[str], where: str, look: _Look) -> None:
-    """Refuse numbers that are more likely the names of columns: 0, 1, 2, … or 1, 2, 3, … or quoted ones."""
-    counted = any(cells == [str(start + i) for i in range(len(cells))] for start in (0, 1))
+    """Refuse numbers that are more likely the names of columns: 0, 1, 2, … as pandas writes them, or quoted ones."""
+    counted = len(cells) > 1 and cells == [str(i) for i in range(len(cells))]
     if cells and (counted or look.quotes):
         kind = "column numbers" if counted else "quoted names"
         raise LoadError(
