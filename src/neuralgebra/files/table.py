@@ -289,7 +289,7 @@ def _backend() -> Any:
     for name in BACKENDS:
         if find_spec(name) is not None:
             return name
-    raise MissingExtra("Parquet needs pyarrow or polars, and neither is installed: pip install neuralgebra[parquet]")
+    raise MissingExtra("Parquet needs pyarrow or polars, and neither is installed: pip install pyarrow")
 
 
 def _read_parquet(data: bytes, where: str, wanted: list[str] | None) -> Table:

@@ -1,5 +1,6 @@
-"""What one may ask of a network: nothing here; the methods are bound by `api.py`, and declared for type checkers in the
-stub beside this file, which is made from the same table.
+"""What one may ask of a network, for type checkers.
+
+The methods are bound by `api.py`; the stub beside this file, made from the same table, declares them.
 """
 
 from __future__ import annotations
