@@ -295,7 +295,7 @@ def test_a_parquet_column_that_cannot_be_converted_is_named(
 def test_parquet_without_a_library(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     path = parquet({"a": [1.0]}, tmp_path)
     monkeypatch.setattr(table, "BACKENDS", ("no_such_library",))
-    with pytest.raises(MissingExtra, match=r"pip install neuralgebra\[parquet\]"):
+    with pytest.raises(MissingExtra, match=r"pip install pyarrow"):
         read_table(path)
     with pytest.raises(MissingExtra):
         write_table({"a": np.ones(2)}, tmp_path / "u.parquet", "parquet")
