@@ -131,6 +131,29 @@ def test_every_layer_against_jax(name: str) -> None:
     np.testing.assert_allclose(f.hessian(x), jax.hessian(f)(jax.numpy.asarray(x)), rtol=1e-10, atol=1e-11)
 
 
+def activation_networks() -> dict[str, na.Network]:
+    """Every activation behind an affine layer whose values lie in every domain, off every kink."""
+    inner = na.Network.from_layers([([[0.25, 0.125], [-0.125, 0.25]], [0.4, 0.45])])
+    return {name: after(inner, na.Elementwise(name)) for name, row in na.activations().items() if not row.fingerprint}
+
+
+@pytest.mark.parametrize("name", [*NETWORKS, *activation_networks()])
+def test_every_layer_and_every_activation_on_arrays_symbols_and_balls(name: str) -> None:
+    f = {**NETWORKS, **activation_networks()}[name]
+    x = np.random.default_rng(6).uniform(-0.5, 0.5, size=f.input_size)
+    numbers = f(x), f.jacobian(x), f.hessian(x)
+    balls, names = Balls(128), sympy.symbols(f.input_names)
+    with balls.precision():
+        exact = jets(balls, f, balls.weight(x), 2)
+    formulas = jets(Symbols(), f, np.array(names, dtype=object), 2)
+    at = dict(zip(names, map(sympy.Float, x), strict=True))
+    for number, ball, formula in zip(numbers, exact, formulas, strict=True):
+        for v, b, e in zip(number.flat, ball.flat, formula.flat, strict=True):
+            assert b.rad() < 1e-25
+            assert abs(v - float(b.mid())) < 1e-12 * max(1, abs(v))
+            assert abs(float(sympy.sympify(e).xreplace(at).evalf(30)) - v) < 1e-12 * max(1, abs(v))
+
+
 SMOOTH = sorted(name for name, row in na.activations().items() if not row.kinks)
 
 

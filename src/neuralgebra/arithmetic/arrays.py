@@ -150,6 +150,10 @@ class Arrays:
         """Return the larger of both, coordinate by coordinate; NaN where either is."""
         return self.xp.maximum(a, b)
 
+    def largest(self, a: Value, b: Any) -> Value:
+        """Return the larger of both, coordinate by coordinate."""
+        return self.maximum(a, b)
+
     def minimum(self, a: Value, b: Any) -> Value:
         """Return the smaller of both, coordinate by coordinate; NaN where either is."""
         return self.xp.minimum(a, b)

@@ -167,6 +167,10 @@ class ObjectKind:
         """Return 1 where x > 0, else 0."""
         return self.where_greater(x, 0, 1, 0)
 
+    def largest(self, a: Value, b: Any) -> Value:
+        """Return the larger of both; symbols write it in another way than the cases of an activation."""
+        return self.maximum(a, b)
+
     def maximum(self, a: Value, b: Any) -> Value:
         """Return the larger of both."""
         return self.where_greater(a, b, a, b)

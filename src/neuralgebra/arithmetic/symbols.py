@@ -51,11 +51,15 @@ class Symbols(ObjectKind):
 
     def where_greater(self, a: Value, b: Any, yes: Any, no: Any) -> Value:
         """Return `yes` where a > b, else `no`."""
-        return self.each(lambda u, v, y, n: sympy.Piecewise((y, sympy.Gt(u, v)), (n, True)), a, b, yes, no)
+        return self.each(_where_greater, a, b, yes, no)
 
     def band(self, z: Value, low: Any, high: Any, below: Any, inside: Any, above: Any) -> Value:
         """Return `below` where z <= low, `above` where z >= high, `inside` elsewhere."""
         return self.each(_band, z, low, high, below, inside, above)
+
+    def largest(self, a: Value, b: Any) -> Value:
+        """Return Max(a, b): unlike cases it may stand in the condition of further cases."""
+        return self.each(lambda u, v: sympy.Max(u, v, evaluate=False), a, b)
 
     def abs(self, x: Value) -> Value:
         """Return |x|."""
@@ -138,3 +142,12 @@ def _plus(total: sympy.Expr, number: sympy.Expr) -> sympy.Expr:
     if not total.is_Add or total.args[0].is_Number or not number.is_Number or number == 0:
         return total + number
     return sympy.Add._from_args([number, *total.args], is_commutative=True)
+
+
+def _where_greater(a: Any, b: Any, yes: Any, no: Any) -> sympy.Expr:
+    """Return the two cases, as they stand where a or b is a sum: SymPy's canonical form of such a condition with
+    decimal factors may never settle, and its attempt to merge cases inside cases may not end.
+    """
+    simple = all(not isinstance(v, sympy.Basic) or v.is_Atom for v in (a, b))
+    condition = sympy.Gt(a, b, evaluate=simple)
+    return sympy.Piecewise((yes, condition), (no, True), evaluate=simple)

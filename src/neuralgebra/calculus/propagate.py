@@ -129,7 +129,7 @@ def _maximum(k: Any, layer: Maximum, x: Jet) -> Jet:
 
 
 def _larger(k: Any, a: Jet, b: Jet) -> Jet:
-    levels: list[Value | None] = [k.keep(k.maximum(a.value, b.value), "max")]
+    levels: list[Value | None] = [k.keep(k.largest(a.value, b.value), "max")]
     for u, v in zip(a.levels[1:], b.levels[1:], strict=True):
         known = u if v is None else v
         if known is None:
