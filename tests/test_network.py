@@ -145,6 +145,17 @@ def test_fold_keeps_the_function_and_leaves_no_two_dense_layers_in_a_row(data):
     assert g.input_names == f.input_names
 
 
+def test_fold_of_scalings_with_biases():
+    rng = np.random.default_rng(0)
+    f = na.Network.from_layers([(rng.normal(size=(2, 3)), rng.normal(size=2))])
+    scaler = na.Affine(na.Diagonal(rng.normal(size=3)), rng.normal(size=3))
+    unscaler = na.Affine(na.Diagonal(rng.normal(size=2)), rng.normal(size=2))
+    whole = after(f @ na.Network.from_layer(scaler, 3), unscaler)
+    x = rng.normal(size=(4, 3))
+    assert len(whole.fold().nodes) == 1
+    near(whole.fold()(x), whole(x))
+
+
 def is_dense(layer):
     return isinstance(layer, na.Affine) and isinstance(layer.weight, na.Dense | na.Diagonal)
 
