@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 import neuralgebra as na
 from neuralgebra.network.layers import Layer
+from neuralgebra.network.linear import Linear
 
 SMOOTH = ("tanh", "sigmoid", "softplus", "silu", "gelu", "sin", "arctan", "gaussian", "asinh", "square")
 KINKED = ("relu", "leaky_relu", "elu", "hardtanh", "softsign", "abs")
@@ -22,25 +23,75 @@ def arrays(shape: tuple[int, ...], scale: float = 1.0) -> st.SearchStrategy[np.n
     return st.lists(entry, min_size=size, max_size=size).map(lambda v: np.array(v).reshape(shape))
 
 
+SIMPLE = ("dense", "diagonal", "kronecker", "spread", "convolution")
+COMPOSED = ("block", "batched", "product", "transposed")
+
+
 @st.composite
-def linear_maps(draw: Callable, columns: int) -> na.Dense:
+def linear_maps(draw: Callable, columns: int, depth: int = 1) -> Linear:
     """Structured matrices of every kind that take a number of coordinates."""
-    kind = draw(st.sampled_from(["dense", "diagonal", "kronecker", "block", "convolution"]))
+    kind = draw(st.sampled_from(SIMPLE + COMPOSED if depth else SIMPLE))
     if kind == "diagonal":
         return na.Diagonal(draw(arrays((columns,))))
     if kind == "kronecker":
-        inner = draw(st.sampled_from([d for d in range(1, columns + 1) if columns % d == 0]))
-        after = draw(st.sampled_from([d for d in range(1, columns // inner + 1) if columns // inner % d == 0]))
+        inner = draw(divisors(columns))
+        after = draw(divisors(columns // inner))
         weight = draw(arrays((draw(st.integers(1, 3)), inner)))
         return na.Kronecker(weight, columns // inner // after, after)
-    if kind == "block" and columns > 1:
-        cut = draw(st.integers(1, columns - 1))
-        sizes = (cut, columns - cut)
-        return na.BlockDiagonal(tuple(na.Dense(draw(arrays((draw(st.integers(1, 2)), n)))) for n in sizes))
+    if kind == "spread":
+        return na.Spread(draw(arrays((draw(st.integers(1, 2)), columns))))
     if kind == "convolution":
         patches = draw(st.lists(st.lists(st.integers(-1, columns - 1), min_size=2, max_size=2), min_size=1, max_size=3))
         return na.Convolution(draw(arrays((2, 2))), np.array(patches), columns)
+    if kind == "block" and columns > 1:
+        cut = draw(st.integers(1, columns - 1))
+        return na.BlockDiagonal(tuple(draw(linear_maps(n, depth - 1)) for n in (cut, columns - cut)))
+    if kind == "batched":
+        copies = draw(divisors(columns))
+        return na.Batched(draw(linear_maps(columns // copies, depth - 1)), copies)
+    if kind == "product":
+        before = draw(linear_maps(columns, depth - 1))
+        return na.Product((na.Dense(draw(arrays((2, before.rows)))), before))
+    if kind == "transposed":
+        return na.Transposed(draw(maps_onto(columns, depth - 1)))
     return na.Dense(draw(arrays((draw(st.integers(1, 3)), columns))))
+
+
+@st.composite
+def maps_onto(draw: Callable, rows: int, depth: int = 1) -> Linear:
+    """Structured matrices of every kind that give a number of coordinates."""
+    kind = draw(st.sampled_from(SIMPLE + COMPOSED if depth else SIMPLE))
+    if kind == "diagonal":
+        return na.Diagonal(draw(arrays((rows,))))
+    if kind == "kronecker":
+        out = draw(divisors(rows))
+        after = draw(divisors(rows // out))
+        return na.Kronecker(draw(arrays((out, draw(st.integers(1, 2))))), rows // out // after, after)
+    if kind == "spread":
+        copies = draw(divisors(rows))
+        return na.Spread(draw(arrays((copies, rows // copies))))
+    if kind == "convolution":
+        positions = draw(divisors(rows))
+        patch = st.lists(st.integers(-1, 2), min_size=2, max_size=2)
+        patches = draw(st.lists(patch, min_size=positions, max_size=positions))
+        return na.Convolution(draw(arrays((rows // positions, 2))), np.array(patches), 3)
+    if kind == "block" and rows > 1:
+        cut = draw(st.integers(1, rows - 1))
+        return na.BlockDiagonal(tuple(draw(maps_onto(n, depth - 1)) for n in (cut, rows - cut)))
+    if kind == "batched":
+        copies = draw(divisors(rows))
+        return na.Batched(draw(maps_onto(rows // copies, depth - 1)), copies)
+    if kind == "product":
+        after = draw(maps_onto(rows, depth - 1))
+        return na.Product((after, na.Dense(draw(arrays((after.columns, 2))))))
+    if kind == "transposed":
+        return na.Transposed(draw(linear_maps(rows, depth - 1)))
+    return na.Dense(draw(arrays((rows, draw(st.integers(1, 3))))))
+
+
+def divisors(n: int) -> st.SearchStrategy[int]:
+    """Divisors of a number."""
+    return st.sampled_from([d for d in range(1, n + 1) if n % d == 0])
 
 
 @st.composite

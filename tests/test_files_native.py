@@ -50,6 +50,10 @@ NETWORKS = {
     "kronecker": affine(na.Kronecker(RNG.normal(size=(2, 3)), 2, 4)),
     "blocks": affine(na.BlockDiagonal((na.Dense(np.ones((1, 2))), na.BlockDiagonal((na.Diagonal(np.ones(2)),))))),
     "convolution": affine(na.Convolution(RNG.normal(size=(2, 2)), np.array([[0, 1], [1, -1], [2, 0]]), 3)),
+    "spread": affine(na.Spread(RNG.normal(size=(2, 3)))),
+    "product": affine(na.Product((na.Dense(RNG.normal(size=(2, 3))), na.Diagonal(RNG.normal(size=3))))),
+    "transposed": affine(na.Transposed(na.Dense(RNG.normal(size=(2, 3))))),
+    "batched": affine(na.Batched(na.Transposed(na.Spread(RNG.normal(size=(2, 3)))), 2)),
     "one function": one(na.Elementwise("gelu"), 2),
     "blocks of functions": one(na.Elementwise((("tanh", 1), ("relu", 2))), 3),
     "parameters": one(na.Elementwise(na.activation("elu", alpha=0.1)), 2),
@@ -245,6 +249,20 @@ CHANGES: list[tuple[Change, str]] = [
     (lambda d: d["nodes"][0]["weight"].update(weight="1.bias"), "(out, in)"),
     (lambda d: d["nodes"][0]["weight"].update(linear="Kronecker", before=0, after=1), "positive"),
     (lambda d: d["nodes"][0]["weight"].update(linear="Kronecker", before=2, after=1), "a bias of shape"),
+    (
+        lambda d: d["nodes"][0].update(weight={"linear": "Batched", "inner": d["nodes"][0]["weight"], "copies": 0}),
+        "positive",
+    ),
+    (
+        lambda d: d["nodes"][0].update(weight={"linear": "Batched", "inner": d["nodes"][0]["weight"], "copies": 2}),
+        "a bias of",
+    ),
+    (lambda d: d["nodes"][0].update(weight={"linear": "Product", "factors": []}), "at least one"),
+    (
+        lambda d: d["nodes"][0].update(weight={"linear": "Product", "factors": [d["nodes"][0]["weight"]] * 2}),
+        "rows of the second",
+    ),
+    (lambda d: d["nodes"][0].update(weight={"linear": "Transposed", "inner": "1.weight.weight"}), "linear"),
     (lambda d: d["nodes"][1].update(activations=[]), "activations"),
     (lambda d: d["nodes"][1].update(activations="elu"), "activations"),
     (lambda d: d["nodes"][1]["activations"].append(d["nodes"][1]["activations"][0]), "coordinates"),
@@ -297,6 +315,10 @@ def test_limits_are_checked_first(monkeypatch: pytest.MonkeyPatch) -> None:
         nested = {"linear": "BlockDiagonal", "blocks": [nested]}
     deep = {"layer": "Affine", "inputs": [0], "weight": nested, "bias": None}
     assert "inside one another" in refused(packed(header, {**document, "nodes": [deep]}, data), ResourceError)
+    monkeypatch.setattr(limits, "COORDINATES", 5)
+    hidden = na.Product((na.Dense(np.ones((1, 6))), na.Dense(np.ones((6, 2)))))
+    with pytest.raises(ResourceError, match="6 received; at most 5"):
+        native.write(affine(hidden))
     monkeypatch.setattr(limits, "NODES", 2)
     assert "layers" in refused(packed(header, document, data), ResourceError)
     monkeypatch.setattr(limits, "HEADER_BYTES", 100)

@@ -123,7 +123,7 @@ def test_linear_maps_are_their_dense_matrices(data):
     expected = x @ m.dense().T
     assert m.dense().shape == m.shape
     close(m.apply(Arrays(x), x), expected, atol=1e-14)
-    close(m.mapped(lambda a: a * 3).dense(), 3 * m.dense(), atol=1e-14)
+    close(m.multiplied(lambda a: a * 3).dense(), 3 * m.dense(), atol=1e-14)
     balls = Balls(64)
     with balls.precision():
         exact = m.apply(balls, balls.weight(x))
@@ -291,6 +291,14 @@ BAD = {
     "softmax groups": (lambda f: na.Network.from_layer(na.Softmax(2), 3), ShapeError, "multiple"),
     "contraction": (lambda f: na.Multiply((1, 2, 3)), ShapeError, r"\(1, 2, 3\)"),
     "no copies": (lambda f: na.Kronecker([[1.0]], 0, 1), ShapeError, "before=0"),
+    "no repetition": (lambda f: na.Batched(na.Dense([[1.0]]), 0), ShapeError, "copies=0"),
+    "factors that do not fit": (
+        lambda f: na.Product((na.Dense(np.ones((2, 3))), na.Dense(np.ones((2, 3))))),
+        ShapeError,
+        r"\(2, 3\) and \(2, 3\) received; 3 rows",
+    ),
+    "no factors": (lambda f: na.Product(()), ShapeError, "no factors"),
+    "a vector to spread": (lambda f: na.Spread([1.0]), ShapeError, r"\(1,\) received; \(r, n\)"),
     "no patches": (lambda f: na.Convolution([[1.0]], np.zeros((0, 1), int), 2), ShapeError, r"\(0, 1\)"),
     "identity of another size": (
         lambda f: na.Network.from_layer(na.Affine(na.Diagonal(np.ones(3))), 5),

@@ -14,8 +14,10 @@ from onnx import helper, numpy_helper
 
 from neuralgebra.errors import UnsupportedError
 from neuralgebra.files.onnx_read import read
+from neuralgebra.network.composed import BlockDiagonal
+from neuralgebra.network.convolution import Convolution
 from neuralgebra.network.layers import Affine, Elementwise, Maximum, Softmax
-from neuralgebra.network.linear import BlockDiagonal, Convolution, Dense, Diagonal, Kronecker
+from neuralgebra.network.linear import Dense, Diagonal, Kronecker
 from onnx_oracles import agrees, model, node, run, value
 
 RNG = np.random.default_rng(3)

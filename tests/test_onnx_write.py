@@ -12,13 +12,17 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from neuralgebra.errors import InputError, UnsupportedError
+from neuralgebra.errors import InputError, ResourceError, UnsupportedError
+from neuralgebra.files import limits
 from neuralgebra.files.onnx_describe import KEY
-from neuralgebra.files.onnx_graph import Expressions, Graph, Term
+from neuralgebra.files.onnx_expressions import Expressions
+from neuralgebra.files.onnx_graph import Graph, Term
 from neuralgebra.files.onnx_read import read
 from neuralgebra.files.onnx_write import NEWEST, OLDEST, message, without_kernel, write
 from neuralgebra.functions.activation import _ROWS, Activation, Row, activation, register, registered
 from neuralgebra.functions.catalogue import LOGISTIC, SIGMOID, s, z
+from neuralgebra.network.composed import Batched, BlockDiagonal, Product, Transposed
+from neuralgebra.network.convolution import Convolution
 from neuralgebra.network.layers import (
     Affine,
     Elementwise,
@@ -30,9 +34,10 @@ from neuralgebra.network.layers import (
     Select,
     Softmax,
 )
-from neuralgebra.network.linear import BlockDiagonal, Convolution, Dense, Diagonal, Kronecker
+from neuralgebra.network.linear import Dense, Diagonal, Kronecker, Linear, Spread
 from neuralgebra.network.network import Network
 from onnx_oracles import evaluated, run, session, value
+from strategies import linear_maps
 
 NAMES = sorted(registered())
 DTYPES = ["float32", "float64"]
@@ -161,6 +166,32 @@ def test_parameters(name: str, parameters: dict[str, object], dtype: str) -> Non
 
 RNG = np.random.default_rng(11)
 PATCHES = np.array([[-1, 0, 1], [0, 1, 2], [1, 2, 3], [2, 3, -1]])
+
+
+def composed() -> list[Linear]:
+    """Every simple matrix, transposed, repeated and both; and products of them."""
+    convolution = Convolution(RNG.normal(size=(2, 3)), PATCHES, 4)
+    one_sided = Convolution(RNG.normal(size=(2, 2)), np.array([[0, 1], [0, 2], [0, 3], [0, 0], [0, 1], [0, 2]]), 4)
+    simple = [
+        Dense(RNG.normal(size=(2, 3))),
+        Diagonal(RNG.normal(size=3)),
+        Kronecker(RNG.normal(size=(3, 2)), 2, 3),
+        Kronecker(np.array([[0.5]]), 1, 4),
+        Spread(RNG.normal(size=(2, 3))),
+        convolution,
+        one_sided,
+        BlockDiagonal((Dense(RNG.normal(size=(1, 3))), convolution)),
+        Product((convolution, Dense(RNG.normal(size=(4, 2))))),
+    ]
+    transposed = [Transposed(m) for m in simple]
+    return [
+        *simple[4:5],
+        *transposed,
+        *(Batched(m, 2) for m in simple + transposed),
+        Batched(Batched(convolution, 2), 2),
+    ]
+
+
 LAYERS: list[tuple[Layer, tuple[int, ...]]] = [
     (Affine(RNG.normal(size=(3, 4)), RNG.normal(size=3)), (4,)),
     (Affine(RNG.normal(size=(3, 4))), (4,)),
@@ -171,6 +202,7 @@ LAYERS: list[tuple[Layer, tuple[int, ...]]] = [
     (Affine(BlockDiagonal((Dense(RNG.normal(size=(2, 3))), Diagonal(RNG.normal(size=2))))), (5,)),
     (Affine(Convolution(RNG.normal(size=(2, 3)), PATCHES, 4), RNG.normal(size=8)), (4,)),
     (Affine(Convolution(RNG.normal(size=(2, 3)), PATCHES[1:3], 4)), (4,)),
+    *((Affine(m, RNG.normal(size=m.rows)), (m.columns,)) for m in composed()),
     (Elementwise(((activation("tanh"), 2), (activation("elu", alpha=0.5), 1), (activation("gaussian"), 3))), (6,)),
     (Multiply(), (3, 3)),
     (Multiply((2, 3, 2, 4)), (12, 16)),
@@ -202,6 +234,16 @@ def test_each_layer_comes_back_and_is_computed(layer: Layer, sizes: tuple[int, .
         plain = read(model.SerializeToString())
         np.testing.assert_allclose(value(plain, x), value(again, x), rtol=tolerance, atol=tolerance)
         assert plain.dtype == dtype or not plain.arrays
+
+
+@settings(max_examples=30)
+@given(st.integers(1, 4).flatmap(lambda n: linear_maps(n, depth=2)))
+def test_any_matrix_comes_back_and_is_computed(m: Linear) -> None:
+    f = Network.from_layer(Affine(m), m.columns)
+    x = np.random.default_rng(1).normal(size=(3, m.columns))
+    data = checked(write(f))
+    assert read(data) == f
+    np.testing.assert_allclose(run(data, x)[0], x @ m.dense().T, atol=1e-13)
 
 
 @st.composite
@@ -338,6 +380,10 @@ LIES: list[dict[str, object]] = [
     {"nodes": [[["Exec", "1"], [0]]]},
     {"nodes": "text"},
     {"nodes": [[["Affine", ["Kronecker", "c1", 10**15, 10**15], None], [0]]]},
+    {"nodes": [[["Affine", ["Batched", ["Dense", "c1"], 10**15], None], [0]]]},
+    {"nodes": [[["Affine", ["Product", []], None], [0]]]},
+    {"nodes": [[["Affine", ["Transposed", "c1"], None], [0]]]},
+    {"nodes": [[["Affine", ["Dense", "c1", "c1"], None], [0]]]},
     {"nodes": [[["Elementwise", [[["hardsigmoid", {"slope": "1/0"}], None]]], [0]]]},
     {"input_names": [1, 2]},
     {"output_names": None},
@@ -350,6 +396,14 @@ def test_a_remark_that_lies_is_not_believed(lie: dict[str, object]) -> None:
     f, x = read(edited(lie)), np.random.default_rng(0).normal(size=(5, 2))
     np.testing.assert_allclose(value(f, x), value(small(), x), atol=1e-13)
     assert f.output_names == (("y1",) if {"input_names", "output_names"} & lie.keys() else ("rate",))
+
+
+def test_a_product_hides_no_large_vector(monkeypatch: pytest.MonkeyPatch) -> None:
+    product = Product((Dense(np.ones((1, 6))), Dense(np.ones((6, 2)))))
+    data = write(Network.from_layer(Affine(product), 2))
+    monkeypatch.setattr(limits, "COORDINATES", 5)
+    with pytest.raises(ResourceError, match="6 received; at most 5"):
+        read(data)
 
 
 @pytest.mark.parametrize("text", ["", "[]", "{", "[" * 100_000, "1e999"])

@@ -3,9 +3,10 @@ from neuralgebra import api as api
 from neuralgebra import errors as errors
 from neuralgebra.functions.activation import Activation as Activation
 from neuralgebra.network.layers import Affine as Affine
-from neuralgebra.network.linear import BlockDiagonal as BlockDiagonal
+from neuralgebra.network.composed import Batched as Batched
+from neuralgebra.network.composed import BlockDiagonal as BlockDiagonal
 from neuralgebra.network.layers import Concatenate as Concatenate
-from neuralgebra.network.linear import Convolution as Convolution
+from neuralgebra.network.convolution import Convolution as Convolution
 from neuralgebra.network.linear import Dense as Dense
 from neuralgebra.network.linear import Diagonal as Diagonal
 from neuralgebra.network.layers import Elementwise as Elementwise
@@ -16,8 +17,11 @@ from neuralgebra.network.layers import Multiply as Multiply
 from neuralgebra.network.network import Network as Network
 from neuralgebra.network.builder import Node as Node
 from neuralgebra.network.layers import PowerProduct as PowerProduct
+from neuralgebra.network.composed import Product as Product
 from neuralgebra.network.layers import Select as Select
 from neuralgebra.network.layers import Softmax as Softmax
+from neuralgebra.network.linear import Spread as Spread
+from neuralgebra.network.composed import Transposed as Transposed
 from neuralgebra.functions.activation import activation as activation
 from neuralgebra.functions.activation import registered as activations
 from neuralgebra.files.sklearn import from_sklearn as from_sklearn
@@ -25,6 +29,7 @@ from neuralgebra.files.torch import from_torch as from_torch
 from neuralgebra.files.registry import load as load
 from neuralgebra.network.combine import parallel as parallel
 from neuralgebra.functions.custom import register_expression as register
+from neuralgebra.arithmetic.arrays import register_pytrees as register_pytrees
 from neuralgebra.network.combine import stack as stack
 
 __version__: str

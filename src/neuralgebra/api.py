@@ -17,6 +17,22 @@ METHODS = {
     "__call__": "neuralgebra.calculus.derivatives:value",
     "jacobian": "neuralgebra.calculus.derivatives:jacobian",
     "hessian": "neuralgebra.calculus.derivatives:hessian",
+    "derivatives": "neuralgebra.calculus.derivatives:derivatives",
+    "hessian_diagonal": "neuralgebra.calculus.derivatives:hessian_diagonal",
+    "laplacian": "neuralgebra.calculus.derivatives:laplacian",
+    "biharmonic": "neuralgebra.calculus.derivatives:biharmonic",
+    "operator": "neuralgebra.calculus.derivatives:operator",
+    "jvp": "neuralgebra.calculus.products:jvp",
+    "vjp": "neuralgebra.calculus.products:vjp",
+    "hvp": "neuralgebra.calculus.products:hvp",
+    "taylor": "neuralgebra.calculus.products:taylor",
+    "derivative": "neuralgebra.calculus.products:derivative",
+    "diff": "neuralgebra.calculus.differentiate:diff",
+    "plan": "neuralgebra.calculus.plans:plan",
+    "parameters": "neuralgebra.network.bound:parameters",
+    "with_parameters": "neuralgebra.network.bound:with_parameters",
+    "parameter_vjp": "neuralgebra.calculus.parameters:parameter_vjp",
+    "parameter_jacobian": "neuralgebra.calculus.parameters:parameter_jacobian",
     "formula": "neuralgebra.formula.formula:formula",
     "explain": "neuralgebra.formula.explain:explain",
     "fold": "neuralgebra.network.fold:fold",
@@ -24,12 +40,22 @@ METHODS = {
     "save": "neuralgebra.files.registry:save",
 }
 
+# What a network with weights of another library answers too: questions that reach weights through the kind alone.
+NUMERIC = frozenset(
+    {
+        *("__call__", "jacobian", "hessian", "derivatives", "hessian_diagonal", "laplacian", "biharmonic", "operator"),
+        *("jvp", "vjp", "hvp", "taylor", "derivative", "plan"),
+        *("parameters", "with_parameters", "parameter_vjp", "parameter_jacobian"),
+    }
+)
+
 FUNCTIONS = {
     "Activation": "neuralgebra.functions.activation:Activation",
     "Affine": "neuralgebra.network.layers:Affine",
-    "BlockDiagonal": "neuralgebra.network.linear:BlockDiagonal",
+    "Batched": "neuralgebra.network.composed:Batched",
+    "BlockDiagonal": "neuralgebra.network.composed:BlockDiagonal",
     "Concatenate": "neuralgebra.network.layers:Concatenate",
-    "Convolution": "neuralgebra.network.linear:Convolution",
+    "Convolution": "neuralgebra.network.convolution:Convolution",
     "Dense": "neuralgebra.network.linear:Dense",
     "Diagonal": "neuralgebra.network.linear:Diagonal",
     "Elementwise": "neuralgebra.network.layers:Elementwise",
@@ -40,8 +66,11 @@ FUNCTIONS = {
     "Network": "neuralgebra.network.network:Network",
     "Node": "neuralgebra.network.builder:Node",
     "PowerProduct": "neuralgebra.network.layers:PowerProduct",
+    "Product": "neuralgebra.network.composed:Product",
     "Select": "neuralgebra.network.layers:Select",
     "Softmax": "neuralgebra.network.layers:Softmax",
+    "Spread": "neuralgebra.network.linear:Spread",
+    "Transposed": "neuralgebra.network.composed:Transposed",
     "activation": "neuralgebra.functions.activation:activation",
     "activations": "neuralgebra.functions.activation:registered",
     "from_sklearn": "neuralgebra.files.sklearn:from_sklearn",
@@ -49,6 +78,7 @@ FUNCTIONS = {
     "load": "neuralgebra.files.registry:load",
     "parallel": "neuralgebra.network.combine:parallel",
     "register": "neuralgebra.functions.custom:register_expression",
+    "register_pytrees": "neuralgebra.arithmetic.arrays:register_pytrees",
     "stack": "neuralgebra.network.combine:stack",
 }
 
@@ -78,8 +108,11 @@ def _target(target: str) -> Any:
 def bind() -> None:
     """Make every question of the table a method of Network."""
     network = _target(FUNCTIONS["Network"])
+    bound = _target("neuralgebra.network.bound:Bound")
     for name, target in METHODS.items():
         setattr(network, name, _Late(name, target))
+        if name in NUMERIC:
+            setattr(bound, name, _Late(name, target))
     copyreg.pickle(network, _reduced)
 
 

@@ -7,6 +7,7 @@
     ├── InputError              3   values, shapes, dtypes, names (also ValueError)
     │   ├── ShapeError
     │   ├── DtypeError
+    │   ├── KinkError               a derivative where it has a jump, and kinks="raise"
     │   └── LoadError               a file that cannot be read as what it claims to be
     ├── UnsupportedError        4   valid, but outside what the project covers
     │   └── MissingExtra            an optional package is not installed
@@ -22,6 +23,7 @@ from __future__ import annotations
 __all__ = [
     "DtypeError",
     "InputError",
+    "KinkError",
     "LoadError",
     "MissingExtra",
     "NeuralgebraError",
@@ -52,6 +54,10 @@ class InputError(NeuralgebraError, ValueError):
     """A value that cannot be accepted."""
 
     exit_code = 3
+
+
+class KinkError(InputError):
+    """A derivative at a point where it has a jump; the message names layer and unit."""
 
 
 class ShapeError(InputError):

@@ -6,6 +6,7 @@ A *kind* answers to the same names, so that a rule written once runs on all of t
 ``k.number(q)``           an exact int, float or Fraction as a scalar of this kind
 ``k.weight(a)``           an array of weights as an array of this kind
 ``k.matvec(w, x)``        ``x @ w.T`` on the last axis
+``k.rmatvec(w, y)``       ``y @ w`` on the last axis
 ``k.stack``, ``k.concat``, ``k.take``, ``k.total``, ``k.broadcast``   wiring
 ``k.exp`` …               elementary functions, coordinate by coordinate
 ``k.where_greater``, ``k.band``   cases; from them follow ``step``, ``maximum``, ``minimum``, ``clip``

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import contextlib
 import functools
-from collections.abc import Callable, Sequence
+import sys
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from fractions import Fraction
 from typing import Any
 
@@ -18,11 +19,14 @@ import numpy as np
 from neuralgebra.arithmetic.kind import Value
 from neuralgebra.errors import DtypeError, InputError
 
-__all__ = ["Arrays", "quiet"]
+__all__ = ["Arrays", "as_array", "declare_pytree", "is_array", "is_concrete", "quiet", "register_pytrees", "to_numpy"]
 
 Differentiable = Callable[[Value], Value]
+Flatten = Callable[[Any], tuple[Iterable[tuple[str, Any]], Any]]
+Unflatten = Callable[[Any, Iterable[Any]], Any]
 
-_FLOATS = ("float32", "float64")
+_FLOATS = ("float32", "float64", "complex64", "complex128")
+_NATIVE = frozenset(map(np.dtype, _FLOATS))
 
 
 class Arrays:
@@ -35,44 +39,116 @@ class Arrays:
     """
 
     floating = True
+    complex = False
+    by_rows = False
+    values: Mapping[int, Any] = {}
 
     def __init__(self, x: Any) -> None:
+        register_pytrees()
         self.xp = array_api_compat.array_namespace(x)
         self.dtype = x.dtype
         self.device = array_api_compat.device(x)
         self.numpy = array_api_compat.is_numpy_namespace(self.xp)
-        self.double = str(x.dtype).endswith("64")
+        self.double = _name(x.dtype) in ("float64", "complex128")
 
     @staticmethod
-    def accept(x: Any, dtype: np.dtype) -> tuple[Arrays, Any]:
-        """Return the kind of x and x itself as a floating array; lists and integers take `dtype`."""
+    def of(x: Any) -> Arrays:
+        """Return the kind of an array."""
+        return (ComplexArrays if "complex" in str(x.dtype) else Arrays)(x)
+
+    @staticmethod
+    def accept(x: Any, dtype: np.dtype, wanted: Any = None) -> tuple[Arrays, Any]:
+        """Return the kind of x and x itself as a floating array; lists and integers take `dtype`.
+
+        With `wanted`, the name of a dtype, x is converted to it first, whatever it is.
+        """
+        if type(x) is np.ndarray and x.dtype in _NATIVE and wanted is None:
+            return _of_numpy(x.dtype), x
         if not array_api_compat.is_array_api_obj(x):
-            x = _from_python(x).astype(dtype)
-        xp = array_api_compat.array_namespace(x)
-        name = str(x.dtype).rsplit(".", 1)[-1]
-        if name in _FLOATS:
-            return Arrays(x), x
-        if name == "bool" or not xp.isdtype(x.dtype, "integral"):
-            raise DtypeError(
-                f"dtype {name} received; float32, float64, integers or lists are expected.\n"
-                "Convert the input first, for example x.astype('float32')."
-            )
-        x = xp.astype(x, getattr(xp, dtype.name))
-        return Arrays(x), x
+            x = _from_python(x)
+            x = x if x.dtype.kind == "c" else x.astype(dtype)
+        xp, name = array_api_compat.array_namespace(x), _name(x.dtype)
+        if wanted is not None:
+            x = xp.astype(x, getattr(xp, _wanted(wanted)))
+        elif name not in _FLOATS:
+            if name == "bool" or not xp.isdtype(x.dtype, "integral"):
+                raise DtypeError(_refusal(name))
+            x = xp.astype(x, getattr(xp, dtype.name))
+        return Arrays.of(x), x
+
+    def points(self, x: Any, dtype: np.dtype) -> Value:
+        """Return points that stand beside an array of this library; lists and integers take `dtype`."""
+        if array_api_compat.is_array_api_obj(x) and not isinstance(x, np.ndarray):
+            self.expect_alike(x, "points of")
+            return x
+        return self.xp.asarray(np.array(Arrays.accept(x, dtype)[1]), device=self.device)
+
+    def with_values(self, values: Mapping[int, Any]) -> Arrays:
+        """Return the kind in which some weights, named by the identity of their arrays, have other values."""
+        changed = object.__new__(type(self))
+        changed.__dict__.update(self.__dict__, values=values)
+        return changed
 
     def number(self, value: int | float | Fraction) -> float:
         """Return an exact number as a Python scalar, which takes the dtype of its partner."""
         return float(value)
 
     def weight(self, array: np.ndarray) -> Value:
-        """Return an array of weights in this library, dtype and device."""
+        """Return an array of weights, or the value it has here, in this library, dtype and device."""
+        array = self.values.get(id(array), array)
         if self.numpy:
             return array.astype(self.dtype, copy=False)
+        if not isinstance(array, np.ndarray):
+            return self.xp.astype(array, self.dtype, copy=False)
         return self.xp.asarray(np.array(array), dtype=self.dtype, device=self.device)
+
+    def like(self, x: Any) -> Value:
+        """Return an array of a person as one of this library, dtype and device; another library is refused."""
+        if array_api_compat.is_array_api_obj(x) and not isinstance(x, np.ndarray):
+            self.expect_alike(x, "an array of")
+            return self.xp.astype(x, self.dtype)
+        return self.xp.asarray(_from_python(x), dtype=self.dtype, device=self.device)
+
+    def expect_alike(self, x: Any, what: str) -> None:
+        """Raise InputError for an array of another library or device."""
+        other = Arrays(x)
+        # Arrays under transformations of JAX are on no device.
+        apart = None not in (other.device, self.device) and other.device != self.device
+        if _library(other.xp) != _library(self.xp) or apart:
+            raise InputError(
+                f"{what} {_library(other.xp)} on {other.device} received beside arrays of "
+                f"{_library(self.xp)} on {self.device}; one library and device expected."
+            )
 
     def matvec(self, weight: np.ndarray, x: Value) -> Value:
         """Return ``x @ weight.T``: (out, in), (..., in) -> (..., out)."""
-        return x @ self.xp.matrix_transpose(self.weight(weight))
+        return self._rows(x, self.xp.matrix_transpose(self.weight(weight)))
+
+    def rmatvec(self, weight: np.ndarray, y: Value) -> Value:
+        """Return ``y @ weight``: (out, in), (..., out) -> (..., in)."""
+        return self._rows(y, self.weight(weight))
+
+    def _rows(self, x: Value, matrix: Value) -> Value:
+        """Return ``x @ matrix``, for NumPy as one product: it would make one for each leading index."""
+        if not self.numpy or x.ndim < 3:
+            return x @ matrix
+        return (x.reshape(-1, x.shape[-1]) @ matrix).reshape(*x.shape[:-1], matrix.shape[-1])
+
+    def linear(self, weight: Any, x: Value) -> Value:
+        """Return the image of x under a structured matrix, (..., in) -> (..., out)."""
+        return weight.apply(self, x)
+
+    def rlinear(self, weight: Any, y: Value) -> Value:
+        """Return the image of y under the transpose of a structured matrix, (..., out) -> (..., in)."""
+        return weight.adjoint(self, y)
+
+    def dot(self, a: Value, b: Value) -> Value:
+        """Return the sum of products along the last axis, which disappears."""
+        return self.xp.vecdot(a, b) if self.numpy else self.xp.sum(a * b, axis=-1)
+
+    def top(self, x: Value) -> Value:
+        """Return the maximum along the last axis, which stays with length 1."""
+        return self.xp.max(x, axis=-1, keepdims=True)
 
     def take(self, x: Value, indices: np.ndarray, axis: int) -> Value:
         """Return the entries of x at integer indices along one axis (any shape of indices on axis 0 or -1)."""
@@ -96,7 +172,7 @@ class Arrays:
 
     def reshape(self, x: Value, shape: tuple[int, ...]) -> Value:
         """Return x in another shape, row-major."""
-        return self.xp.reshape(x, shape)
+        return x.reshape(shape) if self.numpy else self.xp.reshape(x, shape)
 
     def permute(self, x: Value, axes: tuple[int, ...]) -> Value:
         """Return x with its axes in another order."""
@@ -193,12 +269,81 @@ class Arrays:
         return function
 
 
+class ComplexArrays(Arrays):
+    """Complex arrays of one library: functions are evaluated by their definitions, and nothing is compared."""
+
+    complex = True
+
+    def _compared(self, *_: Any) -> Any:
+        raise DtypeError(
+            "complex input received where numbers are compared: relu and other functions in pieces, absolute values, "
+            "maxima. Real input expected."
+        )
+
+    where_greater = band = maximum = minimum = largest = clip = step = _compared  # type: ignore[assignment]
+    abs = sign = _compared
+
+    def dot(self, a: Value, b: Value) -> Value:
+        """Return the sum of products along the last axis, none of them conjugated."""
+        return self.xp.sum(a * b, axis=-1)
+
+    def top(self, x: Value) -> Value:
+        """Return the maximum of the real parts along the last axis, which stays with length 1."""
+        return self.xp.max(self.xp.real(x), axis=-1, keepdims=True)
+
+    def hypot(self, a: Value, b: float) -> Value:
+        """Return sqrt(a² + b²)."""
+        return self.xp.sqrt(a * a + b * b)
+
+    def __getattr__(self, name: str) -> Callable[..., Any]:
+        if name in ("erf", "erfc", "ndtr"):
+            return self._special(name)
+        return super().__getattr__(name)
+
+    def _special(self, name: str) -> Callable[..., Any]:
+        if not self.numpy:
+            raise DtypeError(f"complex input received for {name}, which {_library(self.xp)} has for real numbers only.")
+        import scipy.special
+
+        function: Callable[..., Any] = getattr(scipy.special, name)
+        return function
+
+
+def _name(dtype: Any) -> str:
+    return str(dtype).rsplit(".", 1)[-1]
+
+
+def _wanted(dtype: Any) -> str:
+    name = _name(np.dtype(dtype)) if isinstance(dtype, type | np.dtype) else _name(dtype)
+    if name not in _FLOATS:
+        raise DtypeError(f"dtype={name} received; one of {', '.join(_FLOATS)} expected.")
+    return name
+
+
+def _refusal(name: str) -> str:
+    if name in ("float16", "bfloat16"):
+        digits = 3 if name == "float16" else 2
+        return (
+            f"dtype {name} received: it holds {digits} digits, and derivatives would keep fewer. float32 or float64 "
+            'expected.\nPass dtype="float32" to compute in float32.'
+        )
+    return (
+        f"dtype {name} received; float32, float64, complex64, complex128, integers or lists are expected.\n"
+        "Convert the input first, for example x.astype('float32')."
+    )
+
+
+@functools.cache
+def _of_numpy(dtype: np.dtype) -> Arrays:
+    return Arrays.of(np.zeros(1, dtype))
+
+
 def _from_python(x: Any) -> np.ndarray:
     try:
         array = np.asarray(x)
     except ValueError as error:
         raise InputError(f"rows of different length received; (..., n) numbers are expected ({error}).") from None
-    if array.dtype == object or array.dtype.kind not in "biuf":
+    if array.dtype == object or array.dtype.kind not in "biufc":
         raise DtypeError(f"values of type {array.dtype} received; numbers are expected.")
     if array.dtype.kind == "b":
         raise DtypeError("values of type bool received; numbers are expected.")
@@ -268,6 +413,75 @@ def _custom_derivative(library: str) -> Callable[[Differentiable, Differentiable
 
         return lambda function, slope, x: Stated.apply(x, function, slope)
     return None
+
+
+def as_array(x: Any, dtype: np.dtype) -> Any:
+    """Return an array of any library as it is, and lists of numbers as a NumPy array of a dtype."""
+    return x if array_api_compat.is_array_api_obj(x) else _from_python(x).astype(dtype)
+
+
+def is_array(x: Any) -> bool:
+    """Return whether x is an array of real floating numbers of any library."""
+    if not array_api_compat.is_array_api_obj(x):
+        return False
+    return bool(array_api_compat.array_namespace(x).isdtype(x.dtype, "real floating"))
+
+
+def to_numpy(x: Any) -> np.ndarray:
+    """Return an array of any library as one of NumPy."""
+    if array_api_compat.is_torch_array(x):
+        x = x.detach().cpu()
+    return np.asarray(x)
+
+
+def is_concrete(x: Any) -> bool:
+    """Return whether x is an array of real floating numbers that are known: not one under a transformation of JAX."""
+    if not is_array(x):
+        return False
+    if not array_api_compat.is_jax_array(x):
+        return True
+    import jax
+
+    return not isinstance(x, jax.core.Tracer)
+
+
+_PYTREES: dict[type, tuple[Flatten, Unflatten]] = {}
+
+
+def declare_pytree(cls: type, flatten: Flatten, unflatten: Unflatten) -> None:
+    """Make a class known to JAX, as soon as JAX is there.
+
+    Parameters
+    ----------
+    cls : type
+        The class.
+    flatten : callable
+        object -> ((name, leaf) …), structure.
+    unflatten : callable
+        (structure, leaves) -> object.
+    """
+    _PYTREES[cls] = flatten, unflatten
+    register_pytrees()
+
+
+def register_pytrees() -> None:
+    """Make networks pytrees of JAX, if JAX has been imported.
+
+    Making a network or asking it a question does this already. A call is needed only where JAX was imported after all
+    of that, and the next thing that happens is ``jax.grad(…)(f)`` or another transformation of a function of f.
+    """
+    if _PYTREES and hasattr(sys.modules.get("jax"), "tree_util"):
+        import jax
+
+        while _PYTREES:
+            cls, (flatten, unflatten) = _PYTREES.popitem()
+            with_keys = functools.partial(_with_keys, flatten, jax.tree_util.DictKey)
+            jax.tree_util.register_pytree_with_keys(cls, with_keys, unflatten)
+
+
+def _with_keys(flatten: Flatten, key: Callable[[str], Any], thing: Any) -> tuple[Any, Any]:
+    leaves, structure = flatten(thing)
+    return [(key(name), leaf) for name, leaf in leaves], structure
 
 
 def quiet() -> contextlib.AbstractContextManager[Any]:

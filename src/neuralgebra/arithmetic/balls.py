@@ -49,13 +49,19 @@ class Balls(ObjectKind):
 
     def matvec(self, weight: np.ndarray, x: Value) -> Value:
         """Return ``x @ weight.T`` by FLINT's matrix product."""
-        flat = x.reshape(-1, x.shape[-1])
+        return self._product(x, self.weight(weight).T)
+
+    def rmatvec(self, weight: np.ndarray, y: Value) -> Value:
+        """Return ``y @ weight`` by FLINT's matrix product."""
+        return self._product(y, self.weight(weight))
+
+    def _product(self, x: Value, matrix: Value) -> Value:
+        """Return ``x @ matrix``."""
+        flat, shape = x.reshape(-1, x.shape[-1]), (*x.shape[:-1], matrix.shape[1])
         if not len(flat):
-            return self.zeros((*x.shape[:-1], weight.shape[0]))
-        matrix = flint.arb_mat(self.weight(weight).tolist())
-        product = flint.arb_mat(flat.tolist()) * matrix.transpose()
-        rows = np.array(product.tolist(), dtype=object).reshape(len(flat), weight.shape[0])
-        return rows.reshape(*x.shape[:-1], weight.shape[0])
+            return self.zeros(shape)
+        product = flint.arb_mat(flat.tolist()) * flint.arb_mat(matrix.tolist())
+        return np.array(product.tolist(), dtype=object).reshape(shape)
 
     def interval(self, low: Value, high: Value) -> Value:
         """Return the balls that contain [low, high], coordinate by coordinate."""

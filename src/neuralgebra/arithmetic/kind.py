@@ -30,6 +30,15 @@ class Kind(Protocol):
     def matvec(self, weight: np.ndarray, x: Value) -> Value:
         """Return ``x @ weight.T``: (out, in), (..., in) -> (..., out)."""
 
+    def rmatvec(self, weight: np.ndarray, y: Value) -> Value:
+        """Return ``y @ weight``: (out, in), (..., out) -> (..., in)."""
+
+    def linear(self, weight: Any, x: Value) -> Value:
+        """Return the image of x under a structured matrix, (..., in) -> (..., out)."""
+
+    def rlinear(self, weight: Any, y: Value) -> Value:
+        """Return the image of y under the transpose of a structured matrix, (..., out) -> (..., in)."""
+
     def take(self, x: Value, indices: np.ndarray, axis: int) -> Value:
         """Return the entries of x at integer indices along one axis."""
 
@@ -38,6 +47,9 @@ class Kind(Protocol):
 
     def total(self, x: Value, axis: int) -> Value:
         """Return the sum along one axis, which disappears."""
+
+    def dot(self, a: Value, b: Value) -> Value:
+        """Return the sum of products along the last axis, which disappears."""
 
     def broadcast(self, x: Value, shape: tuple[int, ...]) -> Value:
         """Return x repeated to a shape."""
@@ -84,6 +96,7 @@ class ObjectKind:
     """What symbols and balls share: NumPy object arrays, functions coordinate by coordinate."""
 
     floating = False
+    by_rows = False
 
     def scalar(self, value: Exact) -> Any:
         """Return an exact number as one object."""
@@ -106,6 +119,18 @@ class ObjectKind:
         """Return ``x @ weight.T``: (out, in), (..., in) -> (..., out)."""
         return np.matmul(x, np.swapaxes(self.weight(weight), -1, -2))
 
+    def rmatvec(self, weight: np.ndarray, y: Value) -> Value:
+        """Return ``y @ weight``: (out, in), (..., out) -> (..., in)."""
+        return np.matmul(y, self.weight(weight))
+
+    def linear(self, weight: Any, x: Value) -> Value:
+        """Return the image of x under a structured matrix, (..., in) -> (..., out)."""
+        return weight.apply(self, x)
+
+    def rlinear(self, weight: Any, y: Value) -> Value:
+        """Return the image of y under the transpose of a structured matrix, (..., out) -> (..., in)."""
+        return weight.adjoint(self, y)
+
     def take(self, x: Value, indices: np.ndarray, axis: int) -> Value:
         """Return the entries of x at integer indices along one axis."""
         return np.take(x, indices, axis=axis)
@@ -117,6 +142,10 @@ class ObjectKind:
     def total(self, x: Value, axis: int) -> Value:
         """Return the sum along one axis, which disappears."""
         return np.sum(x, axis=axis)
+
+    def dot(self, a: Value, b: Value) -> Value:
+        """Return the sum of products along the last axis, which disappears."""
+        return np.sum(a * b, axis=-1)
 
     def broadcast(self, x: Value, shape: tuple[int, ...]) -> Value:
         """Return x repeated to a shape."""

@@ -41,13 +41,11 @@ class Symbols(ObjectKind):
 
     def matvec(self, weight: np.ndarray, x: Value) -> Value:
         """Return ``x @ weight.T`` with one flat sum per coordinate."""
-        rows = self.weight(weight)
-        flat = x.reshape(-1, x.shape[-1])
-        out = np.empty((len(flat), len(rows)), dtype=object)
-        for i, point in enumerate(flat):
-            for j, row in enumerate(rows):
-                out[i, j] = flat_sum([scaled(w, v) for w, v in zip(row, point, strict=True)])
-        return out.reshape(*x.shape[:-1], len(rows)).view(_Sums)
+        return _flat_sums(self.weight(weight), x)
+
+    def rmatvec(self, weight: np.ndarray, y: Value) -> Value:
+        """Return ``y @ weight`` with one flat sum per coordinate."""
+        return _flat_sums(self.weight(weight).T, y)
 
     def where_greater(self, a: Value, b: Any, yes: Any, no: Any) -> Value:
         """Return `yes` where a > b, else `no`."""
@@ -121,6 +119,16 @@ def flat_sum(terms: Sequence[sympy.Expr]) -> sympy.Expr:
         return sympy.Add(*terms)
     _addsort(others)
     return sympy.Add._from_args([*numbers, *others], is_commutative=True)
+
+
+def _flat_sums(rows: Value, x: Value) -> Value:
+    """Return ``x @ rows.T``."""
+    flat = x.reshape(-1, x.shape[-1])
+    out = np.empty((len(flat), len(rows)), dtype=object)
+    for i, point in enumerate(flat):
+        for j, row in enumerate(rows):
+            out[i, j] = flat_sum([scaled(w, v) for w, v in zip(row, point, strict=True)])
+    return out.reshape(*x.shape[:-1], len(rows)).view(_Sums)
 
 
 def _name(term: sympy.Expr) -> sympy.Symbol | None:

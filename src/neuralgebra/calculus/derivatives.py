@@ -3,26 +3,34 @@
 from __future__ import annotations
 
 import math
-import warnings
+from collections.abc import Mapping
 from typing import Any
 
-import numpy as np
-
-from neuralgebra.arithmetic.arrays import Arrays, quiet
 from neuralgebra.arithmetic.kind import Value
-from neuralgebra.calculus.jet import IndexSet, Jet
-from neuralgebra.calculus.propagate import propagate
-from neuralgebra.errors import InputError, PrecisionWarning, ResourceError, ShapeError, UsageError, shown
-from neuralgebra.network.names import default
+from neuralgebra.calculus import operators, strategies
+from neuralgebra.calculus.choice import Choice, by_order, chosen, operator_matrix
+from neuralgebra.calculus.indices import Collapsed, MultiIndex
+from neuralgebra.calculus.jet import total
+from neuralgebra.calculus.kinks import check_choice, one_sided_jacobian, refuse_kinks
+from neuralgebra.calculus.limits import refuse_giants, refuse_long
+from neuralgebra.calculus.plans import planned
+from neuralgebra.calculus.run import accept, evaluate, for_all
 from neuralgebra.network.network import Network
 
-__all__ = ["hessian", "input_jet", "jacobian", "jets", "matrices", "value"]
+__all__ = [
+    "biharmonic",
+    "derivatives",
+    "hessian",
+    "hessian_diagonal",
+    "jacobian",
+    "jets",
+    "laplacian",
+    "operator",
+    "value",
+]
 
-_BLOCK_BYTES = 1 << 22
-_POINT_BYTES = 1 << 32
 
-
-def value(network: Network, x: Any) -> Value:
+def value(network: Network, x: Any, *, dtype: Any = None) -> Value:
     """Return f(x).
 
     Parameters
@@ -32,6 +40,8 @@ def value(network: Network, x: Any) -> Value:
     x : array_like, shape (..., n)
         Points. Arrays of NumPy, PyTorch, JAX keep library, dtype and device; lists and integers become the dtype of
         the network.
+    dtype : str, optional
+        What to compute in, "float32" or "float64"; by default what the points are in.
 
     Returns
     -------
@@ -52,11 +62,27 @@ def value(network: Network, x: Any) -> Value:
     >>> f([1, 1]).round(7)
     array([1.9051483])
     """
-    result = _blocks(network, x, 0)[0]
-    return result if network.output else result * 1  # never the memory of the caller
+    k, x = accept(network, x, dtype)
+    (result,) = evaluate(
+        k,
+        x,
+        lambda k, points: strategies.by_jets(k, network, points, 0),
+        3 * max(network.sizes),
+        memory=network.memory,
+        key=0,
+    )
+    return result
 
 
-def jacobian(network: Network, x: Any) -> Value:
+def jacobian(
+    network: Network,
+    x: Any,
+    *,
+    outputs: Choice = None,
+    inputs: Choice = None,
+    kinks: str = "choose",
+    dtype: Any = None,
+) -> Value:
     """Return the Jacobian J_ij = ∂f_i/∂x_j.
 
     Parameters
@@ -65,6 +91,14 @@ def jacobian(network: Network, x: Any) -> Value:
         f.
     x : array_like, shape (..., n)
         Points.
+    outputs, inputs : int, str or sequence of them, optional
+        Positions or names of the outputs i and inputs j wanted; all by default. Only these are computed.
+    kinks : {"choose", "raise", "interval"}
+        What happens where a derivative has a jump: the chosen value of the catalogue is returned, relu'(0) = 0 and the
+        first of equal maxima; or KinkError names layer and unit; or both one-sided
+        derivatives come back, (from the left, from the right) along each input.
+    dtype : str, optional
+        What to compute in, "float32" or "float64"; by default what the points are in.
 
     Returns
     -------
@@ -84,11 +118,24 @@ def jacobian(network: Network, x: Any) -> Value:
     >>> f = na.Network.from_layers([([[1, 1], [1, 1]], [1, 1]), ([[1, 1]], None)], "sigmoid")
     >>> f.jacobian([1, 1]).round(7)
     array([[0.0903533, 0.0903533]])
+    >>> f.jacobian([1, 1], inputs="x2").round(7)
+    array([[0.0903533]])
     """
-    return _blocks(network, x, 1)[1]
+    check_choice(kinks)
+    if kinks == "interval":
+        return one_sided_jacobian(*chosen(network, outputs, inputs), x, dtype)
+    return _first_and_second(network, x, "jacobian", outputs, inputs, kinks, dtype)[1]
 
 
-def hessian(network: Network, x: Any) -> Value:
+def hessian(
+    network: Network,
+    x: Any,
+    *,
+    outputs: Choice = None,
+    inputs: Choice = None,
+    kinks: str = "choose",
+    dtype: Any = None,
+) -> Value:
     """Return the Hessians H_ijk = ∂²f_i/∂x_j∂x_k.
 
     Parameters
@@ -97,11 +144,20 @@ def hessian(network: Network, x: Any) -> Value:
         f.
     x : array_like, shape (..., n)
         Points.
+    outputs, inputs : int, str or sequence of them, optional
+        Positions or names of the outputs i and inputs j, k wanted; all by default. Only these are computed.
+    kinks : {"choose", "raise"}
+        What happens where a derivative has a jump: the chosen value of the catalogue is returned, relu'(0) = 0 and the
+        first of equal maxima; or KinkError names layer and unit; or see `taylor` for one-sided
+        derivatives.
+    dtype : str, optional
+        What to compute in, "float32" or "float64"; by default what the points are in.
 
     Returns
     -------
     array, shape (..., m, n, n)
-        Second derivatives, symmetric bit for bit. Those of a piecewise-linear network are zero.
+        Second derivatives, symmetric bit for bit. Those of a piecewise-linear network are zero almost everywhere,
+        and zero is what is returned.
 
     Raises
     ------
@@ -109,6 +165,8 @@ def hessian(network: Network, x: Any) -> Value:
         When the last axis is not n.
     DtypeError
         For a dtype other than float32, float64 and integers.
+    ResourceError
+        When one Hessian alone would not fit into memory; `hvp`, `hessian_diagonal` and `laplacian` will do.
 
     Examples
     --------
@@ -118,11 +176,257 @@ def hessian(network: Network, x: Any) -> Value:
     array([[[-0.0817831, -0.0817831],
             [-0.0817831, -0.0817831]]])
     """
-    return _blocks(network, x, 2)[2]
+    check_choice(kinks, ("choose", "raise"))
+    return _first_and_second(network, x, "hessian", outputs, inputs, kinks, dtype)[2]
+
+
+def derivatives(network: Network, x: Any, order: int = 2, *, dtype: Any = None) -> list[Value]:
+    """Return value, Jacobian, Hessian, … up to an order, computed together.
+
+    Parameters
+    ----------
+    network : Network
+        f.
+    x : array_like, shape (..., n)
+        Points.
+    order : int
+        Highest order.
+    dtype : str, optional
+        What to compute in, "float32" or "float64"; by default what the points are in.
+
+    Returns
+    -------
+    list of array
+        Derivatives of order r, shape (..., m, n, …, n) with r axes n.
+
+    Raises
+    ------
+    UsageError
+        For an order that is no integer, or negative.
+    ResourceError
+        When the derivatives at one point would not fit into memory.
+
+    Examples
+    --------
+    >>> import neuralgebra as na
+    >>> f = na.Network.function("exp")
+    >>> [float(d.ravel()[0]) for d in f.derivatives([0.0], 3)]
+    [1.0, 1.0, 1.0, 1.0]
+    """
+    refuse_giants(network, order)
+    if order in (1, 2):
+        return _first_and_second(network, x, ("jacobian", "hessian")[order - 1], dtype=dtype)
+    width = 3 * max(network.sizes) * math.comb(network.input_size + order, order)
+    k, x = accept(network, x, dtype)
+    refuse_long(network, order, k.double)
+    return evaluate(
+        k,
+        x,
+        lambda k, points: strategies.by_jets(k, network, points, order),
+        width,
+        memory=network.memory,
+        key=order,
+    )
+
+
+def _first_and_second(
+    network: Network,
+    x: Any,
+    quantity: str,
+    outputs: Choice = None,
+    inputs: Choice = None,
+    kinks: str = "choose",
+    dtype: Any = None,
+) -> list[Value]:
+    network, rows = chosen(network, outputs, inputs)
+    way = planned(network, quantity, None if rows is None else len(rows)).way
+    if quantity == "hessian":
+        refuse_giants(network, 2, None if rows is None else len(rows))
+    k, x = accept(network, x, dtype)
+    if kinks == "raise":
+        refuse_kinks(k, network, x, 1 + (quantity == "hessian"))
+    return evaluate(
+        k,
+        x,
+        lambda k, points: way.compute(k, network, points, rows),
+        way.width,
+        memory=network.memory,
+        key=(way.name, quantity, None if rows is None else rows.tobytes()),
+    )
+
+
+def hessian_diagonal(network: Network, x: Any, *, dtype: Any = None) -> Value:
+    """Return the second derivatives ∂²f_i/∂x_j² alone.
+
+    Parameters
+    ----------
+    network : Network
+        f.
+    x : array_like, shape (..., n)
+        Points.
+    dtype : str, optional
+        What to compute in, "float32" or "float64"; by default what the points are in.
+
+    Returns
+    -------
+    array, shape (..., m, n)
+        The diagonals of the Hessians.
+
+    Examples
+    --------
+    >>> import neuralgebra as na
+    >>> f = na.Network.from_layers([([[1, 2]], None), ([[1]], None)], "exp")
+    >>> f.hessian_diagonal([0, 0])
+    array([[1., 4.]])
+    """
+    return _single(network, x, "hessian_diagonal", dtype=dtype)
+
+
+def laplacian(network: Network, x: Any, *, dtype: Any = None) -> Value:
+    """Return the Laplacian Δf_i = Σ_j ∂²f_i/∂x_j².
+
+    Parameters
+    ----------
+    network : Network
+        f.
+    x : array_like, shape (..., n)
+        Points.
+    dtype : str, optional
+        What to compute in, "float32" or "float64"; by default what the points are in.
+
+    Returns
+    -------
+    array, shape (..., m)
+        The traces of the Hessians. Behind a first layer of fewer units than inputs the cost does not depend on the
+        number of inputs: see ``f.plan("laplacian")``.
+
+    Examples
+    --------
+    >>> import neuralgebra as na
+    >>> f = na.Network.from_layers([([[1, 2]], None), ([[1]], None)], "exp")
+    >>> f.laplacian([0, 0])
+    array([5.])
+    """
+    return _single(network, x, "laplacian", dtype=dtype)
+
+
+def biharmonic(network: Network, x: Any, *, dtype: Any = None) -> Value:
+    """Return Δ²f_i = Σ_jk ∂⁴f_i/∂x_j²∂x_k².
+
+    Parameters
+    ----------
+    network : Network
+        f.
+    x : array_like, shape (..., n)
+        Points.
+    dtype : str, optional
+        What to compute in, "float32" or "float64"; by default what the points are in.
+
+    Returns
+    -------
+    array, shape (..., m)
+        Laplacians of the Laplacian.
+
+    Examples
+    --------
+    >>> import neuralgebra as na
+    >>> f = na.Network.from_layers([([[1, 2]], None), ([[1]], None)], "exp")
+    >>> f.biharmonic([0, 0]).round(12)
+    array([25.])
+    """
+    return _single(network, x, "biharmonic", dtype=dtype)
+
+
+def _single(network: Network, x: Any, quantity: str, dtype: Any) -> Value:
+    way = planned(network, quantity).way
+    return evaluate(
+        *accept(network, x, dtype),
+        lambda k, points: way.compute(k, network, points),
+        way.width,
+        memory=network.memory,
+        key=(way.name, quantity),
+    )[0]
+
+
+def operator(network: Network, x: Any, coefficients: Any, *, dtype: Any = None) -> Value:
+    """Return Σ_jk a_jk ∂²f_i/∂x_j∂x_k, or Σ_α p_α ∂^α f_i, without the derivatives one by one.
+
+    Parameters
+    ----------
+    network : Network
+        f.
+    x : array_like, shape (..., n)
+        Points.
+    coefficients : array_like, shape (n, n) or (..., n, n), or mapping of tuple of int to float
+        The matrix a, the same for all points or one for each; or {α: p_α} with multi-indices α of any order, one
+        entry for each input: {(2, 0): 1, (1, 1): -1}.
+    dtype : str, optional
+        What to compute in, "float32" or "float64"; by default what the points are in.
+
+    Returns
+    -------
+    array, shape (..., m)
+        The operator applied to each output.
+
+    Raises
+    ------
+    ShapeError
+        For a matrix or a multi-index of another size.
+
+    Examples
+    --------
+    >>> import neuralgebra as na
+    >>> f = na.Network.from_layers([([[1, 2]], None), ([[1]], None)], "exp")
+    >>> f.operator([0, 0], [[0, 1], [1, 0]])
+    array([4.])
+    >>> f.operator([0, 0], {(3, 0): 1, (0, 1): 1})
+    array([3.])
+    """
+    k, x = accept(network, x, dtype)
+    if isinstance(coefficients, Mapping):
+        parts = list(by_order(network, coefficients))
+        refuse_long(network, max(len(alpha) for part in parts for alpha in part), k.double)
+        return total(_by_jets(k, network, x, part) for part in parts)
+    matrix, constant = operator_matrix(k, network, x, coefficients)
+    way = planned(network, "laplacian").way
+    if constant:
+        return evaluate(
+            k,
+            x,
+            lambda k, points: way.compute(k, network, points, matrix),
+            way.width,
+            memory=network.memory,
+            key=("operator", matrix.tobytes()),
+        )[0]
+    compute = operators.contracted
+    return evaluate(
+        k,
+        x,
+        lambda k, points, a: compute(k, network, points, a),
+        way.width + x.shape[-1] ** 2,
+        matrix,
+        memory=network.memory,
+        key="operator",
+    )[0]
+
+
+def _by_jets(k: Any, network: Network, x: Value, part: Mapping[MultiIndex, float]) -> Value:
+    if () in part:
+        return value(network, x, dtype=x.dtype) * part[()]
+    size = Collapsed(part).size
+    width = 3 * size * max(network.sizes)
+    return evaluate(
+        k,
+        x,
+        lambda k, points: operators.by_operator(k, network, points, part),
+        width,
+        memory=network.memory,
+        key=("operator", tuple(part.items())),
+    )[0]
 
 
 def jets(k: Any, network: Network, x: Value, order: int) -> list[Value]:
-    """Return value, Jacobian, Hessian, … up to an order, on any kind of number.
+    """Return value, Jacobian, Hessian, … up to an order, on any kind of number, by jets in all directions.
 
     Parameters
     ----------
@@ -140,91 +444,7 @@ def jets(k: Any, network: Network, x: Value, order: int) -> list[Value]:
     list of array
         Derivatives of order r, shape (..., m, n, …, n) with r axes n.
     """
-    jet = propagate(k, network, input_jet(k, x, IndexSet.full(network.input_size, order)))
-    return [matrices(k, jet, level, network.input_size, tuple(x.shape[:-1])) for level in range(order + 1)]
-
-
-def input_jet(k: Any, x: Value, indices: IndexSet) -> Jet:
-    """Return the jet of the variables themselves: x + t, one direction for each coordinate."""
-    levels: list[Value | None] = [x[None, ...]] + [None] * indices.order
-    if indices.order:
-        n = x.shape[-1]
-        eye = np.eye(n, dtype=int)[[index[0] for index in indices.levels[1]]]
-        levels[1] = k.reshape(k.weight(eye), (len(eye), *(1,) * (len(x.shape) - 1), n))
-    return Jet(indices, tuple(levels))
-
-
-def matrices(k: Any, jet: Jet, level: int, n: int, batch: tuple[int, ...]) -> Value:
-    """Return one level of a full jet as derivatives, shape (batch, m, n, …, n)."""
-    m = jet.value.shape[-1]
-    array = jet.levels[level]
-    if array is None:
-        return k.zeros((*batch, m, *(n,) * level))
-    if level == 0:
-        array = array[0, ...]
-        return array if tuple(array.shape) == (*batch, m) else k.broadcast(array, (*batch, m))
-    if level > 1:
-        array = array * k.weight(jet.indices.factorials(level).reshape((-1, *(1,) * (len(array.shape) - 1))))
-    full = k.broadcast(array, (len(jet.indices.levels[level]), *batch, m))
-    spread = k.take(full, jet.indices.spread(level, n), 0)
-    axes = (*range(level, level + len(batch) + 1), *range(level))
-    return k.permute(spread, axes)
-
-
-def _blocks(network: Network, x: Any, order: int) -> list[Value]:
-    """Return value and derivatives; NumPy batches run in blocks that fit the cache."""
-    k, x = accept(network, x)
     batch = tuple(x.shape[:-1])
-    _refuse_giants(network, order)
-    indices = IndexSet.full(network.input_size, order)
-    rows = max(1, _BLOCK_BYTES // (8 * indices.size * max(network.sizes)))
-    with quiet():
-        if not k.numpy or math.prod(batch) <= rows:
-            return jets(k, network, x, order)
-        flat = x.reshape(-1, x.shape[-1])
-        parts = [jets(k, network, flat[i : i + rows], order) for i in range(0, len(flat), rows)]
-    results = [np.concatenate(level) for level in zip(*parts, strict=True)]
-    return [level.reshape(*batch, *level.shape[1:]) for level in results]
-
-
-def _columns(network: Network, x: Any) -> Any:
-    """Return a data frame as an array whose columns are the inputs, matched by name; anything else as it is."""
-    if isinstance(x, Network):
-        raise UsageError("a Network received as x; numbers expected. Write f @ g for the composition f(g(x)).")
-    if not (hasattr(x, "columns") and hasattr(x, "to_numpy")):
-        return x
-    missing = [name for name in network.input_names if name not in list(x.columns)]
-    if not missing:
-        return x[list(network.input_names)].to_numpy()
-    if network.input_names == default("x", network.input_size):
-        return x.to_numpy()
-    raise InputError(
-        f"a table with columns {shown(', '.join(map(str, x.columns)))} received; {shown(', '.join(missing))} missing.\n"
-        "Name the columns as the inputs, f.input_names, or pass x.to_numpy() in their order."
-    )
-
-
-def _refuse_giants(network: Network, order: int) -> None:
-    numbers = math.comb(network.input_size + order, order) * max(network.sizes)
-    if 8 * numbers > _POINT_BYTES:
-        raise ResourceError(
-            f"derivatives up to order {order} of {network.input_size} inputs need {8 * numbers / 2**30:.1f} GiB "
-            f"a point; the limit is {_POINT_BYTES / 2**30:.0f} GiB."
-        )
-
-
-def accept(network: Network, x: Any) -> tuple[Arrays, Value]:
-    """Return the kind of x and x as a floating array with n coordinates on its last axis."""
-    k, x = Arrays.accept(_columns(network, x), network.dtype)
-    if not len(x.shape) or x.shape[-1] != network.input_size:
-        raise ShapeError(
-            f"x of shape {tuple(x.shape)} received; (..., {network.input_size}) expected, one column for each of "
-            f"{', '.join(network.input_names[:8])}{' …' if network.input_size > 8 else ''}."
-        )
-    if not k.double and network.arrays and network.dtype == np.float64:
-        warnings.warn(
-            "float32 input: the float64 weights of this network are rounded to float32. Pass float64 to keep them.",
-            PrecisionWarning,
-            stacklevel=4,
-        )
-    return k, x
+    count = math.prod(batch)
+    results = strategies.by_jets(k, network, k.reshape(x, (count, x.shape[-1])), order)
+    return [k.reshape(for_all(k, r, count), (*batch, *r.shape[1:])) for r in results]

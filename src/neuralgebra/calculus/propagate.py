@@ -1,25 +1,24 @@
 """One propagation rule per kind of layer, in the algebra of jets; a table, run on every kind of number.
 
-Products are Cauchy products. Everything else uses the Euler operator E = Σ tᵢ ∂/∂tᵢ, for which E(σ∘z) = (σ'∘z)·E z,
-coefficient by coefficient::
+Each rule gives one level of the result, from the levels of the arguments up to it. Products are Cauchy products.
+Everything else uses the Euler operator E = Σ tᵢ ∂/∂tᵢ, for which E(σ∘z) = (σ'∘z)·E z, coefficient by coefficient::
 
     |α| a_α = Σ_{0<β≤α} |β| z_β (σ'∘z)_{α-β}
 
-one recurrence for every index set: Jacobian, Hessian, a direction to order n, one mixed partial.
+one recurrence for every set of indices: Jacobian, Hessian, a direction to order n, one mixed partial, an operator.
 """
 
 from __future__ import annotations
 
 import functools
-import operator
-from collections.abc import Callable
-from fractions import Fraction
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from neuralgebra.arithmetic.kind import Value
-from neuralgebra.calculus.jet import Jet, convolve
-from neuralgebra.functions.activation import Activation, Chain, activation
-from neuralgebra.functions.polynomial import Monomial, Polynomial
+from neuralgebra.calculus import contraction
+from neuralgebra.calculus.jet import Jet, convolve, total
+from neuralgebra.calculus.series import Series, euler
+from neuralgebra.functions.activation import Activation, activation
 from neuralgebra.network.layers import (
     Affine,
     Concatenate,
@@ -34,11 +33,59 @@ from neuralgebra.network.layers import (
 )
 from neuralgebra.network.network import Network
 
-__all__ = ["RULES", "compose", "propagate"]
+__all__ = ["RULES", "Jets", "compose", "inner", "part", "propagate", "rounds", "series", "softmax", "tournament"]
 
-# Up to this order the levels of σ'∘z come from the derivative polynomials themselves, whose accuracy is that of the
-# catalogue; above it from products of the chain, whose cost grows with the square of the order only.
-_DIRECT = 3
+
+class Jets:
+    """The jets at all places of a network, computed level by level.
+
+    Parameters
+    ----------
+    k : Kind
+        The kind of number.
+    network : Network
+        The function.
+    x : Jet
+        The jet of the input: all its levels, or level 0 alone if the rest is known behind the first layer.
+    first : array, optional
+        Level 1 at place 1, where levels above it are zero.
+    """
+
+    def __init__(self, k: Any, network: Network, x: Jet, first: Value | None = None) -> None:
+        self.k, self.network, self.first = k, network, first
+        self.jets: list[Jet | None] = [x, *(Jet(x.indices, []) for _ in network.nodes)]
+        self._last_use = _last_uses(network)
+
+    def run(self, order: int, keep: bool = False) -> Jet:
+        """Compute the levels up to an order at every place; without `keep` only the result stays."""
+        for place in range(1, len(self.network.nodes) + 1):
+            self.run_node(place, order)
+            if not keep:
+                self.release(place)
+        return self.jets[self.network.output]  # type: ignore[return-value]
+
+    def inputs(self, place: int) -> list[Jet]:
+        """Return the jets of the arguments of the node at a place."""
+        return [self.jets[i] for i in self.network.nodes[place - 1].inputs]  # type: ignore[misc]
+
+    def run_node(self, place: int, order: int) -> None:
+        """Compute the levels up to an order at one place, those that do not stand yet."""
+        k, node, jet = self.k, self.network.nodes[place - 1], self.jets[place]
+        assert jet is not None
+        if len(jet.levels) > order:
+            return
+        k.at(place)
+        inputs, rule = self.inputs(place), RULES[type(node.layer)]
+        for n in range(len(jet.levels), order + 1):
+            known = place == 1 and n > 0 and self.first is not None
+            level = (self.first if n == 1 else None) if known else rule(k, node.layer, n, *inputs)
+            jet.levels.append(None if level is None else k.keep(level, "", jet.indices.levels[n]))
+
+    def release(self, place: int) -> None:
+        """Forget the arguments of a node that no later node takes."""
+        for i in self.network.nodes[place - 1].inputs:
+            if self._last_use[i] == place:
+                self.jets[i] = None
 
 
 def propagate(k: Any, network: Network, x: Jet) -> Jet:
@@ -58,23 +105,7 @@ def propagate(k: Any, network: Network, x: Jet) -> Jet:
     Jet
         Levels of shape (K_l, ..., m).
     """
-    jets: list[Jet | None] = [x]
-    last_use = _last_uses(network)
-    for place, node in enumerate(network.nodes, 1):
-        k.at(place)
-        arguments = [jets[i] for i in node.inputs]
-        jet = RULES[type(node.layer)](k, node.layer, *arguments)
-        jets.append(Jet(jet.indices, tuple(_kept(k, jet, level) for level in range(len(jet.levels)))))
-        for i in {i for i in node.inputs if last_use[i] == place}:
-            jets[i] = None
-    result = jets[network.output]
-    assert result is not None
-    return result
-
-
-def _kept(k: Any, jet: Jet, level: int) -> Value | None:
-    array = jet.levels[level]
-    return None if array is None else k.keep(array, "", jet.indices.levels[level])
+    return Jets(k, network, x).run(x.indices.order)
 
 
 def _last_uses(network: Network) -> dict[int, int]:
@@ -82,112 +113,146 @@ def _last_uses(network: Network) -> dict[int, int]:
     return {**uses, network.output: len(network.nodes) + 1}
 
 
-# Rules ------------------------------------------------------------------------------------------------------------
+# Rules: (kind, layer, order, jets of the arguments) -> level of that order of the result ---------------------------
 
 
-def _affine(k: Any, layer: Any, x: Jet) -> Jet:
-    y = x.map(lambda level: layer.weight.apply(k, level))
-    if layer.bias is None:
-        return y
-    return Jet(y.indices, (y.value + k.weight(layer.bias), *y.levels[1:]))
+def _affine(k: Any, layer: Any, order: int, x: Jet) -> Value | None:
+    level = x.levels[order]
+    if level is None:
+        return None
+    y = k.linear(layer.weight, level)
+    return y if order or layer.bias is None else y + k.weight(layer.bias)
 
 
-def _elementwise(k: Any, layer: Elementwise, z: Jet) -> Jet:
+def _elementwise(k: Any, layer: Elementwise, order: int, z: Jet) -> Value | None:
     if layer.only is not None:
-        return compose(k, layer.only, z)
-    start, parts = 0, []
-    for function, size in layer.activations:
-        end = start + int(size or 0)
-        parts.append(compose(k, function, z.map(lambda a, i=start, j=end: a[..., i:j])))  # type: ignore[misc]
-        start = end
-    return _concatenate(k, Concatenate(), *parts)
+        return series(k, layer.only, z).function(layer.only, order)
+    parts = [(f, part(z, i, j)) for f, i, j in layer.blocks]
+    levels = [series(k, f, jet).function(f, order) for f, jet in parts]
+    return _joined(k, levels, [jet for _, jet in parts])
 
 
-def _multiply(k: Any, layer: Multiply, u: Jet, v: Jet) -> Jet:
-    product = None if layer.shape is None else functools.partial(_contract, k, layer.shape)
-    levels = []
-    for order in range(len(u.levels)):
-        terms = [
-            convolve(k, u.indices, j, u.levels[j], order - j, v.levels[order - j], product) for j in range(order + 1)
-        ]
-        levels.append(_sum(terms))
-    return Jet(u.indices, tuple(levels))
+def series(k: Any, function: Activation, z: Jet) -> Series:
+    """Return the chain of an activation along a jet; activations that share a chain share its levels."""
+    base = function.base
+    return z.once(base, lambda: getattr(k, "composition", Series)(k, base, z))  # type: ignore[no-any-return]
 
 
-def _contract(k: Any, shape: tuple[int, int, int, int], u: Value, v: Value) -> Value:
-    batch, p, q, r = shape
-    left = k.reshape(u, (*u.shape[:-1], batch, p, q))
-    right = k.reshape(v, (*v.shape[:-1], batch, q, r))
-    product = left @ right
-    return k.reshape(product, (*product.shape[:-3], batch * p * r))
+def part(x: Jet, start: int, end: int | None) -> Jet:
+    """Return the coordinates from start to end of a jet, as many levels as stand."""
+    result: Jet = x.once((start, end), lambda: Jet(x.indices, []))
+    for level in x.levels[len(result.levels) :]:
+        result.levels.append(None if level is None else level[..., start:end])
+    return result
 
 
-def _maximum(k: Any, layer: Maximum, x: Jet) -> Jet:
-    """Tournament: the derivatives of max(a, b) are those of b where b > a, else of a; the first wins a tie."""
-    rounds = [x.map(lambda a, i=group: k.take(a, i, -1)) for group in layer.groups.T]  # type: ignore[misc]
-    return functools.reduce(lambda a, b: _larger(k, a, b), rounds)
+def _multiply(k: Any, layer: Multiply, order: int, u: Jet, v: Jet) -> Value | None:
+    product = contraction.product(k, layer)
+    pairs = ((j, order - j) for j in range(order + 1))
+    return total(convolve(k, u.indices, i, u.levels[i], j, v.levels[j], product) for i, j in pairs)
 
 
-def _larger(k: Any, a: Jet, b: Jet) -> Jet:
-    levels: list[Value | None] = [k.keep(k.largest(a.value, b.value), "max")]
-    for u, v in zip(a.levels[1:], b.levels[1:], strict=True):
-        known = u if v is None else v
-        if known is None:
-            levels.append(None)
-            continue
-        of_a, of_b = (k.zeros(tuple(known.shape)) if level is None else level for level in (u, v))
-        levels.append(k.where_greater(b.value, a.value, of_b, of_a))
-    return Jet(a.indices, tuple(levels))
+def _maximum(k: Any, layer: Maximum, order: int, x: Jet) -> Value | None:
+    return tournament(k, layer, x, order)[-1].levels[order]
 
 
-def _softmax(k: Any, layer: Softmax, z: Jet) -> Jet:
-    """Solve sᵢ' = sᵢ qᵢ', qᵢ' = zᵢ' - Σ sⱼ zⱼ' with q = ln s, level by level."""
+def rounds(k: Any, layer: Maximum, x: Jet) -> list[Jet]:
+    """Return the competitors of each round of the tournament, as many levels as stand."""
+    jets: list[Jet] = x.once(layer, lambda: [Jet(x.indices, []) for _ in layer.groups.T])
+    for jet, group in zip(jets, layer.groups.T, strict=True):
+        for level in x.levels[len(jet.levels) :]:
+            jet.levels.append(None if level is None else k.take(level, group, -1))
+    return jets
+
+
+def tournament(k: Any, layer: Maximum, x: Jet, order: int = 0) -> list[Jet]:
+    """Return the best after each round, up to an order: where b > a it is b, else a, so that the first wins a tie."""
+    best, *others = rounds(k, layer, x)
+    result = [best]
+    for other in others:
+        known = best.once("larger", functools.partial(Jet, x.indices, []))
+        for n in range(len(known.levels), order + 1):
+            known.levels.append(_larger(k, n, best, other))
+        best = known
+        result.append(best)
+    return result
+
+
+def _larger(k: Any, order: int, a: Jet, b: Jet) -> Value | None:
+    u, v = a.levels[order], b.levels[order]
+    if order == 0:
+        return k.keep(k.largest(u, v), "max")
+    known: Any = v if u is None else u
+    if known is None:
+        return None
+    of_a, of_b = (k.zeros(tuple(known.shape)) if level is None else level for level in (u, v))
+    rivals = k.rivals(a, b, order) if hasattr(k, "rivals") else (b.value, a.value)
+    return k.where_greater(*rivals, of_b, of_a)
+
+
+def _softmax(k: Any, layer: Softmax, order: int, z: Jet) -> Value | None:
+    log, plain = softmax(k, layer, order, z)
+    level: Any = (log if layer.log else plain).levels[order]
+    size = z.value.shape[-1]
+    return None if level is None else k.reshape(level, (*level.shape[:-2], size))
+
+
+def softmax(k: Any, layer: Softmax, order: int, z: Jet) -> tuple[Jet, Jet]:
+    """Return q = ln s and s up to an order, in groups: sᵢ' = sᵢ qᵢ', qᵢ' = zᵢ' - Σ sⱼ zⱼ'.
+
+    Their levels have shape (K_l, ..., groups, size of a group).
+    """
     size = z.value.shape[-1]
     group = layer.group or size
-    z = z.map(lambda a: k.reshape(a, (*a.shape[:-1], size // group, group)))
-    q: list[Value | None] = [_log_softmax(k, z.value)]
-    s: list[Value | None] = [k.exp(q[0])]
-    for order in range(1, len(z.levels)):
-        mean = _euler(k, z, order, s.__getitem__)
+    grouped, q, s = z.once(("softmax", group), lambda: tuple(Jet(z.indices, []) for _ in range(3)))
+    for n in range(len(s.levels), order + 1):
+        level = z.levels[n]
+        grouped.levels.append(None if level is None else k.reshape(level, (*level.shape[:-1], size // group, group)))
+        if n == 0:
+            for jet, value in zip(
+                (q, s), getattr(k, "softmaxes", functools.partial(_softmaxes, k))(grouped.value), strict=True
+            ):
+                jet.levels.append(value)
+            continue
+        mean = euler(k, grouped, n, s.levels.__getitem__)
         if mean is not None:
             mean = k.broadcast(-k.total(mean, -1)[..., None], tuple(mean.shape))
-        q.append(_sum([z.levels[order], mean]))
-        s.append(_euler(k, Jet(z.indices, tuple(q)), order, s.__getitem__))
-    result = Jet(z.indices, tuple(q if layer.log else s))
-    return result.map(lambda a: k.reshape(a, (*a.shape[:-2], size)))
+        q.levels.append(total([grouped.levels[n], mean]))
+        s.levels.append(euler(k, q, n, s.levels.__getitem__))
+    return q, s
 
 
-def _log_softmax(k: Any, z: Value) -> Value:
+def _softmaxes(k: Any, z: Value) -> tuple[Value, Value]:
+    """Return the logarithm of softmax, and softmax."""
     if k.floating:
-        z = z - k.xp.max(z, axis=-1, keepdims=True)
-    return z - k.log(k.total(k.exp(z), -1)[..., None])
+        z = z - k.top(z)
+    log = z - k.log(k.total(k.exp(z), -1)[..., None])
+    return log, k.exp(log)
 
 
-def _euler(k: Any, z: Jet, order: int, slope: Callable[[int], Value | None]) -> Value | None:
-    """Return (1/n) Σ_{j=1..n} j · z_j · slope(n-j), level n = order of a function with that slope along z."""
-    terms = []
-    for j in range(1, order + 1):
-        term = convolve(k, z.indices, j, z.levels[j], order - j, slope(order - j))
-        terms.append(term if term is None or j == order else term * k.number(Fraction(j, order)))
-    return _sum(terms)
+def _mixing(k: Any, layer: Any, order: int, x: Jet) -> Value | None:
+    function, _, _, v = inner(k, layer, order, x)
+    return series(k, function, v).function(function, order)
 
 
-def _mixing(k: Any, layer: Any, x: Jet) -> Jet:
-    """Compose f ∘ affine ∘ f⁻¹."""
-    if isinstance(layer, PowerProduct):
-        function, inverse = activation("exp"), activation("log")
-    else:
-        function, inverse = layer.function, layer.inverse
-    return compose(k, function, _affine(k, layer, compose(k, inverse, x)))
+def inner(k: Any, layer: Any, order: int, x: Jet) -> tuple[Activation, Activation, Jet, Jet]:
+    """Return f, f⁻¹, u = f⁻¹∘x and v = W u + b of a mixing layer f(W f⁻¹(x) + b), up to an order."""
+    exponential = isinstance(layer, PowerProduct)
+    function = activation("exp") if exponential else layer.function
+    inverse = activation("log") if exponential else layer.inverse
+    u, v = x.once(id(layer), lambda: (Jet(x.indices, []), Jet(x.indices, [])))
+    for n in range(len(v.levels), order + 1):
+        u.levels.append(series(k, inverse, x).function(inverse, n))
+        v.levels.append(_affine(k, layer, n, u))
+    return function, inverse, u, v
 
 
-def _concatenate(k: Any, layer: Concatenate, *parts: Jet) -> Jet:
+def _concatenate(k: Any, layer: Concatenate, order: int, *parts: Jet) -> Value | None:
     del layer
-    levels = [_joined(k, [p.levels[n] for p in parts], parts) for n in range(len(parts[0].levels))]
-    return Jet(parts[0].indices, tuple(levels))
+    return _joined(k, [p.levels[order] for p in parts], parts)
 
 
-def _joined(k: Any, levels: list[Value | None], parts: tuple[Jet, ...]) -> Value | None:
+def _joined(k: Any, levels: list[Value | None], parts: Sequence[Jet]) -> Value | None:
     known = [a for a in levels if a is not None]
     if not known:
         return None
@@ -200,16 +265,12 @@ def _joined(k: Any, levels: list[Value | None], parts: tuple[Jet, ...]) -> Value
     return k.concat(full, -1)
 
 
-def _select(k: Any, layer: Select, x: Jet) -> Jet:
-    return x.map(lambda level: k.take(level, layer.indices, -1))
+def _select(k: Any, layer: Select, order: int, x: Jet) -> Value | None:
+    level = x.levels[order]
+    return None if level is None else k.take(level, layer.indices, -1)
 
 
-def _sum(terms: list[Value | None]) -> Value | None:
-    known = [t for t in terms if t is not None]
-    return functools.reduce(operator.add, known) if known else None
-
-
-RULES: dict[type[Layer], Callable[..., Jet]] = {
+RULES: dict[type[Layer], Callable[..., Value | None]] = {
     Affine: _affine,
     Elementwise: _elementwise,
     Multiply: _multiply,
@@ -220,9 +281,6 @@ RULES: dict[type[Layer], Callable[..., Jet]] = {
     Concatenate: _concatenate,
     Select: _select,
 }
-
-
-# Activations ------------------------------------------------------------------------------------------------------
 
 
 def compose(k: Any, function: Activation, z: Jet) -> Jet:
@@ -242,56 +300,5 @@ def compose(k: Any, function: Activation, z: Jet) -> Jet:
     Jet
         Levels of the same shapes.
     """
-    series = _Series(k, function, z)
-    value = series.chain.polynomial(function.row.value)
-    return Jet(z.indices, (value, *(series.level(function.row.value, n) for n in range(1, len(z.levels)))))
-
-
-class _Series:
-    """Levels of polynomials in the chain along a jet, each computed when first asked for."""
-
-    def __init__(self, k: Any, function: Activation, z: Jet) -> None:
-        self.k, self.row, self.z = k, function.row, z
-        self.chain = Chain(k, function, z.value)
-        self.direct = len(z.levels) - 1 <= _DIRECT
-        self._known: dict[tuple[Any, int], Value | None] = {}
-
-    def level(self, polynomial: Polynomial, order: int) -> Value | None:
-        """Return one level of a polynomial in z and the chain."""
-        return self._once(polynomial, order, self._polynomial) if polynomial else None
-
-    def _once(self, key: Any, order: int, compute: Callable[[Any, int], Value | None]) -> Value | None:
-        if (key, order) not in self._known:
-            self._known[key, order] = compute(key, order)
-        return self._known[key, order]
-
-    def _polynomial(self, polynomial: Polynomial, order: int) -> Value | None:
-        if order == 0:
-            return self.chain.polynomial(polynomial)
-        if self.direct:
-            return self._integral(polynomial.derivative(self.row.slope), order)
-        terms = []
-        for monomial, coefficient in polynomial:
-            term = self._once(monomial, order, self._monomial)
-            terms.append(term if term is None or coefficient == 1 else term * self.k.number(coefficient))
-        return _sum(terms)
-
-    def _monomial(self, monomial: Monomial, order: int) -> Value | None:
-        if not monomial:
-            return None
-        if order == 0:
-            return self.chain.monomial(monomial)
-        (name, exponent), *others = monomial
-        if exponent == 1 and not others:
-            return self.z.levels[order] if name == "z" else self._integral(self.row.slope(name), order)
-        rest = ((name, exponent - 1), *others) if exponent > 1 else tuple(others)
-        first: Monomial = ((name, 1),)
-        terms = []
-        for j in range(order + 1):
-            u, v = self._once(first, j, self._monomial), self._once(rest, order - j, self._monomial)
-            terms.append(convolve(self.k, self.z.indices, j, u, order - j, v))
-        return _sum(terms)
-
-    def _integral(self, slope: Polynomial, order: int) -> Value | None:
-        """Return a level of the function whose derivative with respect to z is given."""
-        return _euler(self.k, self.z, order, functools.partial(self.level, slope))
+    chain = series(k, function, z)
+    return Jet(z.indices, [chain.function(function, n) for n in range(len(z.levels))])

@@ -11,7 +11,8 @@ import numpy as np
 import onnx
 
 from neuralgebra.arithmetic.balls import Balls
-from neuralgebra.calculus.derivatives import accept, hessian, jacobian, jets, value
+from neuralgebra.calculus.derivatives import hessian, jacobian, jets, value
+from neuralgebra.calculus.run import accept
 from neuralgebra.errors import MissingExtra, PrecisionWarning, shown
 from neuralgebra.files import onnx_write
 from neuralgebra.network.network import Network

@@ -12,8 +12,8 @@ import numpy as np
 
 from neuralgebra.calculus.derivatives import value
 from neuralgebra.errors import InputError, LoadError, NeuralgebraError, UnsupportedError, shown
-from neuralgebra.files import limits
-from neuralgebra.functions.activation import Activation, Row, activation, registered
+from neuralgebra.files import limits, matrices
+from neuralgebra.functions.activation import Activation, Row, activation, found
 from neuralgebra.network.builder import Node
 from neuralgebra.network.layers import (
     Affine,
@@ -27,7 +27,6 @@ from neuralgebra.network.layers import (
     Select,
     Softmax,
 )
-from neuralgebra.network.linear import BlockDiagonal, Convolution, Dense, Diagonal, Kronecker
 from neuralgebra.network.network import Network
 
 __all__ = ["LAYERS", "LINEAR", "REMARKS", "Reader", "samples"]
@@ -183,7 +182,7 @@ def _linear(reader: Reader, item: Any, at: str) -> Any:
     limits.check("DEPTH", reader.depth, f"{reader.where}: {at}: matrices inside one another")
     result = reader.build(item, at, "linear", LINEAR)
     reader.depth -= 1
-    return result
+    return matrices.limited(result, f"{reader.where}: {at}")
 
 
 def _block(reader: Reader, item: Any, at: str) -> tuple[Activation, int | None]:
@@ -201,7 +200,7 @@ def _function(reader: Reader, item: Any, at: str) -> Activation:
     fits = isinstance(item, dict) and item.keys() == {"activation", "parameters"}
     reader.check(fits and isinstance(item["activation"], str), at, item, "activation and parameters")
     name, given = item["activation"], item["parameters"]
-    row = registered().get(name)
+    row: Row | None = reader.guarded(at, lambda: found(name))
     if row is None:
         raise UnsupportedError(
             f"{reader.where}: {at}: activation {shown(name)!r} received; the catalogue has no such function.\n"
@@ -253,12 +252,17 @@ def _number(reader: Reader, item: Any, at: str) -> int | float | Fraction:
 
 _weighted: dict[str, Decoder] = {"weight": _linear, "bias": _optional(_floats)}
 
+_PARTS: dict[matrices.Part, Decoder] = {
+    "floats": _floats,
+    "integers": _integers,
+    "positive": _positive,
+    "matrix": _linear,
+    "matrices": _list(_linear),
+}
+
 LINEAR: dict[str, tuple[type, dict[str, Decoder]]] = {
-    "Dense": (Dense, {"weight": _floats}),
-    "Diagonal": (Diagonal, {"entries": _floats}),
-    "Kronecker": (Kronecker, {"weight": _floats, "before": _positive, "after": _positive}),
-    "BlockDiagonal": (BlockDiagonal, {"blocks": _list(_linear)}),
-    "Convolution": (Convolution, {"kernel": _floats, "patches": _integers, "size": _positive}),
+    name: (kind, {field: _PARTS[part] for field, part in parts.items()})
+    for name, (kind, parts) in matrices.MATRICES.items()
 }
 """Kind of matrix -> class, and its fields in the file."""
 

@@ -12,8 +12,9 @@ import numpy as np
 from neuralgebra.files.onnx_values import Call, Handler, Tensor, Value
 from neuralgebra.functions.activation import activation
 from neuralgebra.network.builder import Node
+from neuralgebra.network.composed import BlockDiagonal
 from neuralgebra.network.layers import Affine, Elementwise, Maximum, Multiply
-from neuralgebra.network.linear import BlockDiagonal, Kronecker, Linear
+from neuralgebra.network.linear import Kronecker, Linear
 
 __all__ = ["ARITHMETIC", "larger", "powered", "product"]
 

@@ -15,6 +15,7 @@ import numpy as np
 
 from neuralgebra.errors import InputError, shown
 from neuralgebra.files import limits
+from neuralgebra.files.matrices import MATRICES, Part, limited
 from neuralgebra.files.onnx_graph import Graph
 from neuralgebra.functions.activation import Activation, activation
 from neuralgebra.network.builder import Node
@@ -30,7 +31,7 @@ from neuralgebra.network.layers import (
     Select,
     Softmax,
 )
-from neuralgebra.network.linear import BlockDiagonal, Convolution, Dense, Diagonal, Kronecker, Linear
+from neuralgebra.network.linear import Linear
 from neuralgebra.network.network import Network
 
 __all__ = ["KEY", "described", "restored"]
@@ -199,38 +200,30 @@ _LAYERS: Mapping[str, tuple[Callable[[Any, Name], list[Any]], Callable[[list[Any
 
 
 def _matrix_text(matrix: Linear, name: Name) -> list[Any]:
-    return [type(matrix).__name__, *_MATRICES[type(matrix).__name__][0](matrix, name)]
+    kind = type(matrix).__name__
+    return [kind, *(_part_text(getattr(matrix, field), name) for field in MATRICES[kind][1])]
+
+
+def _part_text(part: Any, name: Name) -> Any:
+    if isinstance(part, Linear):
+        return _matrix_text(part, name)
+    if isinstance(part, tuple):
+        return [_matrix_text(matrix, name) for matrix in part]
+    return name(part) if isinstance(part, np.ndarray) else part
 
 
 def _matrix(text: list[Any], array: Array) -> Linear:
-    made: Linear = _MATRICES[text[0]][1](text[1:], array)
-    return made
+    kind, parts = MATRICES[text[0]]
+    made = kind(*(_PARTS[part](item, array) for part, item in zip(parts.values(), text[1:], strict=True)))
+    return limited(made, "the remark")
 
 
-def _convolution_text(matrix: Convolution, name: Name) -> list[Any]:
-    patches = np.where(matrix.patches < 0, matrix.size, matrix.patches)
-    return [name(matrix.kernel), name(patches), matrix.size]
-
-
-def _convolution(text: list[Any], array: Array) -> Convolution:
-    kernel, patches, size = array(text[0]), array(text[1]), _positive(text[2])
-    return Convolution(kernel, np.where(patches == size, -1, patches), size)
-
-
-def _kronecker(text: list[Any], array: Array) -> Kronecker:
-    weight, before, after = text
-    return Kronecker(array(weight), _positive(before), _positive(after))
-
-
-_MATRICES: Mapping[str, tuple[Callable[[Any, Name], list[Any]], Callable[[list[Any], Array], Linear]]] = {
-    "BlockDiagonal": (
-        lambda matrix, name: [[_matrix_text(block, name) for block in matrix.blocks]],
-        lambda text, array: BlockDiagonal(tuple(_matrix(block, array) for block in text[0])),
-    ),
-    "Convolution": (_convolution_text, _convolution),
-    "Dense": (lambda matrix, name: [name(matrix.weight)], lambda text, array: Dense(array(text[0]))),
-    "Diagonal": (lambda matrix, name: [name(matrix.entries)], lambda text, array: Diagonal(array(text[0]))),
-    "Kronecker": (lambda matrix, name: [name(matrix.weight), matrix.before, matrix.after], _kronecker),
+_PARTS: Mapping[Part, Callable[[Any, Array], Any]] = {
+    "floats": lambda item, array: array(item),
+    "integers": lambda item, array: array(item),
+    "positive": lambda item, array: _positive(item),
+    "matrix": _matrix,
+    "matrices": lambda item, array: tuple(_matrix(text, array) for text in item),
 }
 
 

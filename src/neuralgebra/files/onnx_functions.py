@@ -1,5 +1,7 @@
 """Functions of the catalogue as ONNX operators: one operator where there is one, else a formula of several.
 
+A derivative, and a function without either, is written as the polynomial in its chain.
+
 onnxruntime has no float64 kernels for some operators, and attributes are float32 numbers; in float64 a formula of
 other operators is preferred, where one is exact.
 """
@@ -11,19 +13,12 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from neuralgebra.files.onnx_graph import Expressions, Graph, Term
+from neuralgebra.files.onnx_expressions import NO_DOUBLE, Expressions
+from neuralgebra.files.onnx_graph import Graph, Term
 from neuralgebra.functions.activation import Activation
 from neuralgebra.functions.catalogue import GELU_CUBE, SELU_LEFT, SELU_SCALE
 
-__all__ = ["NO_DOUBLE", "applied"]
-
-NO_DOUBLE = frozenset(
-    {
-        "Asinh", "Atan", "Atanh", "Celu", "Cosh", "Elu", "Erf", "Gelu", "HardSigmoid", "HardSwish", "LeakyRelu", "Mish",
-        "PRelu", "Selu", "Sinh", "Softplus", "Softsign", "Tan", "ThresholdedRelu",
-    }
-)  # fmt: skip
-"""Operators without a float64 kernel in onnxruntime."""
+__all__ = ["applied"]
 
 
 @dataclass(frozen=True)
@@ -162,7 +157,7 @@ def applied(graph: Graph, function: Activation, x: str) -> str:
         return graph.node(operator.name, x, **numbers, **operator.fixed)
     if function.name in _FORMULAS or function.name == "prelu":
         return _FORMULAS.get(function.name, _leaky)(Term(graph, x), parameters).name
-    return str(function(Expressions(), Term(graph, x)).name)
+    return str(function(Expressions(graph.dtype), Term(graph, x)).name)
 
 
 def _serves(graph: Graph, operator: _Operator, function: Activation) -> bool:

@@ -2,19 +2,16 @@
 
 from __future__ import annotations
 
-import math
-from collections.abc import Callable, Mapping
-from fractions import Fraction
 from typing import Any
 
 import numpy as np
 from onnx import helper, numpy_helper
 
-__all__ = ["Expressions", "Graph", "Term"]
+__all__ = ["Graph", "Term"]
 
 
 class Graph:
-    """Nodes and constants in the order of their making; equal constants are one.
+    """Nodes and constants in the order of their making; equal nodes are one, and so are equal constants.
 
     Parameters
     ----------
@@ -29,6 +26,7 @@ class Graph:
         self.nodes: list[Any] = []
         self.constants: dict[str, Any] = {}
         self._names: dict[tuple[str, tuple[int, ...], bytes], str] = {}
+        self._outputs: dict[str, list[str]] = {}
         self._count = 0
 
     def constant(self, values: Any) -> str:
@@ -50,8 +48,11 @@ class Graph:
         return self.split_node(op, 1, *inputs, **attributes)[0]
 
     def split_node(self, op: str, count: int, *inputs: str, **attributes: Any) -> list[str]:
-        """Add a node with several outputs; return their names."""
-        outputs = [f"v{self._count + i + 1}" for i in range(count)]
+        """Add a node with several outputs, unless there is an equal one; return their names."""
+        key = repr((op, count, inputs, sorted(attributes.items())))
+        if key in self._outputs:
+            return self._outputs[key]
+        outputs = self._outputs[key] = [f"v{self._count + i + 1}" for i in range(count)]
         self._count += count
         name = f"n{len(self.nodes) + 1}"
         self.nodes.append(helper.make_node(op, list(inputs), outputs, name=name, **attributes))
@@ -78,6 +79,8 @@ class Term:
     """
 
     shape = ("samples", "coordinates")
+    __array_ufunc__ = None
+    """Products with arrays on the left are those of the term."""
 
     def __init__(self, graph: Graph, name: str) -> None:
         self.graph, self.name = graph, name
@@ -126,6 +129,12 @@ class Term:
     def __pow__(self, exponent: Any) -> Term:
         return self.of("Pow", exponent)
 
+    def __gt__(self, other: Any) -> Term:
+        return self.of("Greater", other)
+
+    def __lt__(self, other: Any) -> Term:
+        return self.of("Less", other)
+
     def max(self, bound: Any) -> Term:
         """Return the larger of the term and a bound."""
         return self.of("Max", bound)
@@ -172,96 +181,3 @@ def _number(value: Any) -> Any:
     if isinstance(value, tuple):
         return np.array([float(v) for v in value])
     return value if isinstance(value, np.ndarray | Term) else float(value)
-
-
-_FUNCTIONS: Mapping[str, str] = {
-    "abs": "Abs", "asinh": "Asinh", "atan": "Atan", "atanh": "Atanh", "cos": "Cos", "cosh": "Cosh", "erf": "Erf",
-    "exp": "Exp", "log": "Log", "sign": "Sign", "sin": "Sin", "sinh": "Sinh", "sqrt": "Sqrt", "tan": "Tan",
-    "tanh": "Tanh",
-}  # fmt: skip
-
-
-class Expressions:
-    """The kind of number that writes itself into a graph.
-
-    A function of the catalogue that has no operator of its own is written so, by its definition.
-    """
-
-    floating = False
-    pi = math.pi
-
-    def number(self, value: int | float | Fraction) -> float:
-        """Return a number."""
-        return float(value)
-
-    def weight(self, array: np.ndarray) -> np.ndarray:
-        """Return one number for each coordinate."""
-        return array
-
-    def keep(self, x: Any, label: str) -> Any:
-        """Return x."""
-        del label
-        return x
-
-    def fill(self, like: Term, value: Any) -> Term:
-        """Return a constant for every coordinate."""
-        return like.of("Mul", 0).of("Add", value)
-
-    def bounded(self, x: Any) -> bool:
-        """Return that arguments are taken to be finite."""
-        del x
-        return True
-
-    def times(self, x: Any, factor: Any) -> Any:
-        """Return a product."""
-        return x * factor
-
-    def power(self, x: Any, exponent: Any) -> Any:
-        """Return a power."""
-        return x.of("Pow", exponent) if isinstance(x, Term) else x**exponent
-
-    def step(self, x: Term) -> Term:
-        """Return 1 where x > 0, else 0."""
-        return x.of("Sign").of("Relu")
-
-    def maximum(self, a: Term, b: Any) -> Term:
-        """Return the larger."""
-        return a.max(b)
-
-    def minimum(self, a: Term, b: Any) -> Term:
-        """Return the smaller."""
-        return a.min(b)
-
-    def clip(self, z: Term, low: Any, high: Any) -> Term:
-        """Return z brought between bounds."""
-        return z.clip(low, high)
-
-    def where_greater(self, a: Any, b: Any, yes: Any, no: Any) -> Term:
-        """Return one of two values; a or b is a term."""
-        term = a if isinstance(a, Term) else self._term(b, a)
-        return term.of("Greater", b).of("Where", self._term(term, yes), self._term(term, no))
-
-    def band(self, z: Term, low: Any, high: Any, below: Any, inside: Any, above: Any) -> Term:
-        """Return one of three values."""
-        middle = z.of("LessOrEqual", low).of("Where", self._term(z, below), self._term(z, inside))
-        return z.of("GreaterOrEqual", high).of("Where", self._term(z, above), middle)
-
-    def _term(self, like: Term, value: Any) -> Term:
-        return value if isinstance(value, Term) else Term(like.graph, like._name(value))
-
-    def expm1(self, z: Any) -> Any:
-        """Return exp(z) - 1 as tanh(z/2)·(exp(z) + 1), without cancellation."""
-        return math.expm1(z) if not isinstance(z, Term) else (z * 0.5).of("Tanh") * (z.of("Exp") + 1)
-
-    def log1p(self, z: Any) -> Any:
-        """Return ln(1 + z), in which small z keep their digits."""
-        return math.log1p(z) if not isinstance(z, Term) else (1 + z).of("Log") + z.min(1).rounded_off()
-
-    def ndtr(self, z: Term) -> Term:
-        """Return the normal distribution function."""
-        return (z.of("Mul", math.sqrt(0.5)).of("Erf") + 1) * 0.5
-
-    def __getattr__(self, name: str) -> Callable[[Any], Any]:
-        if name not in _FUNCTIONS:
-            raise AttributeError(name)
-        return lambda z: z.of(_FUNCTIONS[name]) if isinstance(z, Term) else getattr(np, name)(z)

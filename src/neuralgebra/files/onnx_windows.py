@@ -10,8 +10,10 @@ import numpy as np
 
 from neuralgebra.errors import shown
 from neuralgebra.files.onnx_values import Call, Handler, Tensor, frozen_copy
+from neuralgebra.network.composed import BlockDiagonal
+from neuralgebra.network.convolution import Convolution
 from neuralgebra.network.layers import Affine, Maximum
-from neuralgebra.network.linear import BlockDiagonal, Convolution, Diagonal, Linear
+from neuralgebra.network.linear import Diagonal, Linear
 
 __all__ = ["WINDOWS"]
 

@@ -1,13 +1,13 @@
 """Write a network as ONNX: standard operators only, so that any runtime computes it.
 
-A table says how each kind of layer and of matrix is written. Weights are stored as they are, bit for bit. The model
+A table says how each kind of layer is written. Weights are stored as they are, bit for bit. The model
 also says, as a remark, which network it was written from; see `neuralgebra.files.onnx_origin`.
 """
 
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import numpy as np
@@ -16,8 +16,10 @@ from onnx import helper
 
 from neuralgebra.errors import UnsupportedError, shown
 from neuralgebra.files.onnx_describe import KEY, described
-from neuralgebra.files.onnx_functions import NO_DOUBLE, applied
+from neuralgebra.files.onnx_expressions import NO_DOUBLE
+from neuralgebra.files.onnx_functions import applied
 from neuralgebra.files.onnx_graph import Graph
+from neuralgebra.files.onnx_matrices import linear, split
 from neuralgebra.functions.activation import Activation, activation
 from neuralgebra.network.layers import (
     Affine,
@@ -31,7 +33,7 @@ from neuralgebra.network.layers import (
     Select,
     Softmax,
 )
-from neuralgebra.network.linear import BlockDiagonal, Convolution, Dense, Diagonal, Kronecker, Linear
+from neuralgebra.network.linear import Dense
 from neuralgebra.network.network import Network
 
 __all__ = ["DEFAULT_OPSET", "OLDEST", "message", "without_kernel", "write"]
@@ -163,7 +165,7 @@ def _affine(graph: Graph, layer: Any, inputs: list[str], sizes: list[int]) -> st
     if isinstance(layer.weight, Dense):
         bias = () if layer.bias is None else (graph.constant(layer.bias),)
         return graph.node("Gemm", x, graph.constant(layer.weight.weight), *bias, transB=1)
-    y = _linear(graph, layer.weight, x)
+    y = linear(graph, layer.weight, x)
     return y if layer.bias is None else graph.node("Add", y, graph.constant(layer.bias))
 
 
@@ -171,13 +173,9 @@ def _elementwise(graph: Graph, layer: Elementwise, inputs: list[str], sizes: lis
     (x,) = inputs
     if layer.only is not None:
         return applied(graph, layer.only, x)
-    parts = _split(graph, x, [int(n or 0) for _, n in layer.activations])
+    parts = split(graph, x, [int(n or 0) for _, n in layer.activations])
     values = [applied(graph, function, part) for (function, _), part in zip(layer.activations, parts, strict=True)]
     return graph.node("Concat", *values, axis=1)
-
-
-def _split(graph: Graph, x: str, sizes: Sequence[int]) -> list[str]:
-    return graph.split_node("Split", len(sizes), x, graph.constant(np.array(sizes)), axis=1)
 
 
 def _multiply(graph: Graph, layer: Multiply, inputs: list[str], sizes: list[int]) -> str:
@@ -230,54 +228,6 @@ LAYERS: Mapping[type[Layer], Writer] = {
     Select: _select,
     Softmax: _softmax,
 }
-
-# Matrices ---------------------------------------------------------------------------------------------------------
-
-
-def _linear(graph: Graph, weight: Linear, x: str) -> str:
-    return MATRICES[type(weight)](graph, weight, x)
-
-
-def _dense(graph: Graph, weight: Dense, x: str) -> str:
-    return graph.node("Gemm", x, graph.constant(weight.weight), transB=1)
-
-
-def _diagonal(graph: Graph, weight: Diagonal, x: str) -> str:
-    return graph.node("Mul", x, graph.constant(weight.entries))
-
-
-def _kronecker(graph: Graph, weight: Kronecker, x: str) -> str:
-    name = graph.constant(weight.weight)
-    if weight.weight.size == 1:
-        return graph.node("Mul", x, name)
-    blocks = graph.reshaped(x, weight.before, weight.weight.shape[1], weight.after)
-    return graph.reshaped(graph.node("MatMul", name, blocks), weight.rows)
-
-
-def _blocks(graph: Graph, weight: BlockDiagonal, x: str) -> str:
-    parts = _split(graph, x, [block.columns for block in weight.blocks])
-    values = [_linear(graph, block, part) for block, part in zip(weight.blocks, parts, strict=True)]
-    return graph.node("Concat", *values, axis=1)
-
-
-def _convolution(graph: Graph, weight: Convolution, x: str) -> str:
-    """Take the patches, from the coordinates and a 0 for the padding, and multiply them by the kernel."""
-    patches = np.where(weight.patches < 0, weight.size, weight.patches)
-    if (weight.patches < 0).any():
-        x = graph.node("Pad", x, graph.constant(np.array([0, 0, 0, 1])))
-    taken = graph.node("Gather", x, graph.constant(patches), axis=1)
-    taken = graph.node("Transpose", taken, perm=[0, 2, 1])
-    return graph.reshaped(graph.node("MatMul", graph.constant(weight.kernel), taken), weight.rows)
-
-
-MATRICES: Mapping[type[Linear], Callable[[Graph, Any, str], str]] = {
-    BlockDiagonal: _blocks,
-    Convolution: _convolution,
-    Dense: _dense,
-    Diagonal: _diagonal,
-    Kronecker: _kronecker,
-}
-
 
 # What runs where --------------------------------------------------------------------------------------------------
 

@@ -11,8 +11,10 @@ import numpy as np
 
 from neuralgebra.errors import ShapeError, UnsupportedError, shown
 from neuralgebra.network.builder import Builder
+from neuralgebra.network.composed import BlockDiagonal
+from neuralgebra.network.convolution import Convolution
 from neuralgebra.network.layers import Affine, Concatenate, Elementwise, Layer, Maximum, Multiply, Select
-from neuralgebra.network.linear import BlockDiagonal, Convolution, Dense, Diagonal, Kronecker, identity
+from neuralgebra.network.linear import Dense, Diagonal, Kronecker, identity
 
 __all__ = ["BATCH", "Tape", "Tensor", "windows"]
 

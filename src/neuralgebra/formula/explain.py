@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from neuralgebra.errors import InputError, UnsupportedError, shown
+from neuralgebra.functions.row import parsed
 from neuralgebra.network.layers import Affine, Elementwise, Layer
 from neuralgebra.network.network import Network
 
@@ -23,10 +24,11 @@ def _index_names() -> Iterator[str]:
 
 @dataclass(frozen=True)
 class _Step:
-    """One factor of the chain rule: the matrix W_number, or the diagonal of a function's derivative at z_number."""
+    """One factor of the chain rule: the matrix W_number, or the diagonal of a function's slope at z_number."""
 
     number: int
     function: str | None
+    slope: str
     rows: int
     columns: int
     bias: bool
@@ -92,7 +94,7 @@ class Explanation:
         for step, row, column in self._indexed():
             number = _sub(step.number)
             if step.function is not None:
-                text += f" {step.function}'(z{number}{f'[{row}]' if row else ''})"
+                text += f" {step.slope}(z{number}{f'[{row}]' if row else ''})"
             else:
                 text += "" if column == "k" else f" Σ_{{{column}=1..{step.columns}}}"
                 text += f" W{number}[{row and row + ','}{column}]"
@@ -117,7 +119,7 @@ class Explanation:
         for step, row, column in self._indexed():
             if step.function is not None:
                 index = f"_{{{row}}}" if row else ""
-                text += rf" {_latex_function(step.function)}'\!\left(z^{{({step.number})}}{index}\right)"
+                text += rf" {_latex_function(step.slope)}\!\left(z^{{({step.number})}}{index}\right)"
             else:
                 text += "" if column == "k" else rf" \sum_{{{column}=1}}^{{{step.columns}}}"
                 text += rf" W^{{({step.number})}}_{{{row}{column}}}"
@@ -174,8 +176,9 @@ def explain(network: Network, question: str = "jacobian") -> Explanation:
     for place, node in enumerate(network.nodes, 1):
         layer, size = node.layer, network.sizes[place]
         number += isinstance(layer, Affine)
-        function = layer.only.name if isinstance(layer, Elementwise) and layer.only else None
-        steps.append(_Step(number, function, size, network.sizes[place - 1], _has_bias(layer)))
+        row = layer.only.row if isinstance(layer, Elementwise) and layer.only else None
+        function, slope = (row.name, row.derivative_name(1)) if row else (None, "")
+        steps.append(_Step(number, function, slope, size, network.sizes[place - 1], _has_bias(layer)))
     return Explanation(tuple(reversed(steps)), network.output_size, network.input_size)
 
 
@@ -211,14 +214,16 @@ def _sub(number: int) -> str:
 
 def _matrix_factor(step: _Step) -> str:
     number = _sub(step.number)
-    return f"W{number}" if step.function is None else f"diag({step.function}'(z{number}))"
+    return f"W{number}" if step.function is None else f"diag({step.slope}(z{number}))"
 
 
 def _latex_function(name: str) -> str:
-    return r"\sigma" if name == "sigmoid" else r"\mathrm{" + name.replace("_", r"\_") + "}"
+    base, order = parsed(name)
+    marks = "'" * order if order <= 2 else f"^{{({order})}}"
+    return (r"\sigma" if base == "sigmoid" else r"\mathrm{" + base.replace("_", r"\_") + "}") + marks
 
 
 def _latex_factor(step: _Step) -> str:
     if step.function is None:
         return f"W^{{({step.number})}}"
-    return rf"\operatorname{{diag}}\!\left({_latex_function(step.function)}'(z^{{({step.number})}})\right)"
+    return rf"\operatorname{{diag}}\!\left({_latex_function(step.slope)}(z^{{({step.number})}})\right)"

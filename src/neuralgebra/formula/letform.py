@@ -14,7 +14,7 @@ import sympy
 from neuralgebra.arithmetic.kind import Value
 from neuralgebra.arithmetic.symbols import Symbols
 from neuralgebra.calculus.derivatives import jets
-from neuralgebra.calculus.jet import MultiIndex, factorial
+from neuralgebra.calculus.indices import MultiIndex, factorial
 from neuralgebra.network import names as naming
 from neuralgebra.network.layers import Affine, Elementwise, Layer, Maximum, Multiply, Softmax
 from neuralgebra.network.network import Network
@@ -191,7 +191,7 @@ class _Named(Symbols):
         return symbol
 
     def _derivative(self, base: str, key: MultiIndex) -> str:
-        return _derivative_name(base, [self.inputs[i] for i in key])
+        return naming.derivative(base, [self.inputs[i] for i in key])
 
     def _free(self, name: str) -> str:
         while name in self._taken:
@@ -224,13 +224,6 @@ def _stems(network: Network) -> dict[int, str]:
 
 def _differing(old: Sequence[str], new: Sequence[str]) -> Iterator[tuple[str, str]]:
     return ((a, b) for a, b in zip(old, new, strict=True) if a != b)
-
-
-def _derivative_name(base: str, inputs: Sequence[str]) -> str:
-    if not inputs:
-        return base
-    order = "" if len(inputs) == 1 else str(len(inputs))
-    return f"d{order}{base}_" + "_".join(f"d{name}" for name in inputs)
 
 
 def tree_sizes(form: LetForm) -> dict[Any, int]:

@@ -16,7 +16,7 @@ import functools
 import itertools
 import math
 import operator
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from fractions import Fraction
 from typing import Any
@@ -27,135 +27,23 @@ from neuralgebra.arithmetic.arrays import quiet
 from neuralgebra.arithmetic.kind import Value
 from neuralgebra.errors import InputError, UnsupportedError, shown
 from neuralgebra.functions.polynomial import Monomial, Polynomial
+from neuralgebra.functions.row import Definition, Element, Kink, Number, Row, parsed, resolved
 
-__all__ = ["Activation", "Chain", "Element", "Kink", "Row", "activation", "register", "registered", "resolved"]
+__all__ = [
+    "Activation",
+    "Chain",
+    "Definition",
+    "Element",
+    "Kink",
+    "Row",
+    "activation",
+    "found",
+    "register",
+    "registered",
+    "resolved",
+]
 
-Definition = Callable[[Any, Value, Mapping[str, Any]], Value]
-"""(kind, argument, parameters) -> value, with + * and the functions of the kind only."""
-
-Stated = float | str | Callable[[Mapping[str, Any]], Any]
-"""A number, or the parameter that holds it ("-x" is minus the parameter x), or a function of the parameters."""
-
-Number = int | float | Fraction
 Parameter = Number | tuple[Number, ...]
-
-_ONE = Polynomial({(): 1})
-
-
-@dataclass(frozen=True)
-class Element:
-    """One function of a chain.
-
-    Parameters
-    ----------
-    name : str
-        The variable that stands for it in polynomials.
-    derivative : Polynomial
-        Its derivative, a polynomial in z, the chain and the parameters.
-    definition : callable
-        What it is, (kind, z, parameters) -> value; runs on symbols and balls.
-    stable : callable, optional
-        The same on floating-point arrays, accurate over the whole range, where the definition is not.
-    turning : tuple of float or None
-        Where it changes between rising and falling; () is monotone, None unknown (wide balls are then put through
-        the definition).
-    """
-
-    name: str
-    derivative: Polynomial
-    definition: Definition
-    stable: Definition | None = None
-    turning: tuple[float, ...] | None = None
-
-
-@dataclass(frozen=True)
-class Kink:
-    """A point where a derivative jumps.
-
-    Parameters
-    ----------
-    at : float or str or callable
-        The point, or the parameter that holds it, or a function of the parameters.
-    order : int or callable
-        The lowest derivative that jumps; 0 is a jump of the value itself.
-    chosen : float or str or callable
-        The value given to that derivative at the point.
-    """
-
-    at: Stated
-    order: int | Callable[[Mapping[str, Any]], int]
-    chosen: Stated
-
-
-@dataclass(frozen=True, eq=False)
-class Row:
-    """One row of the catalogue.
-
-    Parameters
-    ----------
-    name : str
-        Name of the function.
-    value : Polynomial
-        The function as a polynomial in z, its chain and its parameters.
-    chain : tuple of Element
-        The chain functions.
-    parameters : mapping of str to float
-        Default parameters; an int or a Fraction stays exact on symbols and balls.
-    domain, range : tuple of float
-        Ends of the open or closed interval of arguments, and of values at the default parameters.
-    turning : tuple of float or None
-        Points between which the function is monotone, whatever the parameters; None: not stated.
-    kinks : tuple of Kink
-        Where a derivative jumps.
-    inverse : str, optional
-        The row of the inverse function, on the values that this function takes.
-    names : mapping of str to str
-        Format -> name in that format.
-    stabilised : bool
-        Whether floating-point accuracy through saturation has been taken care of.
-    fingerprint : str
-        What tells a registered function from another of the same name; empty for rows of the catalogue.
-    """
-
-    name: str
-    value: Polynomial
-    chain: tuple[Element, ...] = ()
-    parameters: Mapping[str, Number] = field(default_factory=dict)
-    domain: tuple[float, float] = (-np.inf, np.inf)
-    range: tuple[float, float] = (-np.inf, np.inf)
-    turning: tuple[float, ...] | None = ()
-    kinks: tuple[Kink, ...] = ()
-    inverse: str | None = None
-    names: Mapping[str, str] = field(default_factory=dict)
-    stabilised: bool = True
-    fingerprint: str = ""
-
-    @functools.cached_property
-    def elements(self) -> Mapping[str, Element]:
-        """Chain functions by name."""
-        return {element.name: element for element in self.chain}
-
-    def is_element(self, name: str) -> bool:
-        """Return whether the function is this very element of its chain."""
-        return self.value == Polynomial({((name, 1),): 1})
-
-    def slope(self, variable: str) -> Polynomial:
-        """Return the derivative of one variable with respect to z."""
-        if variable == "z":
-            return _ONE
-        if variable in self.elements:
-            return self.elements[variable].derivative
-        return Polynomial({})
-
-    @functools.cached_property
-    def _derivatives(self) -> list[Polynomial]:
-        return [self.value]
-
-    def derivative(self, order: int) -> Polynomial:
-        """Return the derivative of an order as a polynomial in z and the chain."""
-        while len(self._derivatives) <= order:
-            self._derivatives.append(self._derivatives[-1].derivative(self.slope))
-        return self._derivatives[order]
 
 
 @dataclass(frozen=True)
@@ -237,6 +125,42 @@ class Activation:
                 return kind.enclose(exact, z, self.row.turning, self.row.domain)
             return exact(z)
 
+    @property
+    def base(self) -> Activation:
+        """The function of the catalogue that this one is a derivative of, or the function itself.
+
+        Functions of equal base share one chain.
+        """
+        return self if self.row.base is None else Activation(self.row.base, self.parameters)
+
+    def differentiated(self, order: int = 1) -> Activation:
+        """Return the derivative of an order as a function of its own, with the same parameters.
+
+        Parameters
+        ----------
+        order : int
+            0 to 32, counted with the order that the function has already.
+
+        Returns
+        -------
+        Activation
+            Its values and derivatives are those that `derivative` gives, bit for bit.
+
+        Raises
+        ------
+        InputError
+            For what is no order.
+        UnsupportedError
+            For an order above 32.
+
+        Examples
+        --------
+        >>> print(activation("elu", alpha=0.5).differentiated().differentiated(2))
+        elu^(3)(alpha=0.5)
+        """
+        row = self.row.differentiated(order)
+        return self if row is self.row else Activation(row, self.parameters)
+
     def points(self, kind: Any) -> list[tuple[Any, int]]:
         """Return place and order of each kink, as numbers of a kind."""
         constants, given = self.constants(kind), dict(self.parameters)
@@ -269,6 +193,8 @@ class Chain:
         return self.values[name]
 
     def _evaluate(self, element: Element) -> Value:
+        if self.kind.floating and self.kind.complex:
+            return element.definition(self.kind, self.z, self.parameters)
         if self.kind.floating:
             formula = element.stable or element.definition
             if not element.derivative:
@@ -335,15 +261,6 @@ def _encloses(kind: Any) -> bool:
     return not kind.floating and hasattr(kind, "enclose")
 
 
-def resolved(value: Any, constants: Mapping[str, Any]) -> Any:
-    """Return what a kink states, given the parameters."""
-    if callable(value):
-        return value(constants)
-    if isinstance(value, str):
-        return -constants[value[1:]] if value.startswith("-") else constants[value]
-    return value
-
-
 def _short(value: Parameter) -> str:
     return f"[{len(value)} values]" if isinstance(value, tuple) else f"{float(value):g}"
 
@@ -356,6 +273,8 @@ _WORDS = frozenset({"softmax"})
 def register(row: Row, *, replace: bool = False) -> Row:
     """Add a row to the catalogue under its name; with `replace` it may take the place of a registered one."""
     known = _ROWS.get(row.name)
+    if parsed(row.name)[0] != row.name:
+        raise InputError(f"activation '{shown(row.name)}' received, the name of a derivative; register the function.")
     if row.name in _WORDS or (known and not (replace and known.fingerprint)):
         raise InputError(f"activation '{shown(row.name)}' is registered already; choose another name.")
     _ROWS[row.name] = row
@@ -363,8 +282,16 @@ def register(row: Row, *, replace: bool = False) -> Row:
 
 
 def registered() -> Mapping[str, Row]:
-    """Return all rows by name."""
+    """Return all rows by name, without their derivatives."""
     return dict(_ROWS)
+
+
+def found(name: str) -> Row | None:
+    """Return the row of a name, which may say a derivative: "tanh'", "tanh^(3)"; None if there is none."""
+    if name in _ROWS:
+        return _ROWS[name]
+    base, order = parsed(name)
+    return _ROWS[base].differentiated(order) if base in _ROWS else None
 
 
 def activation(name: str, **parameters: Any) -> Activation:
@@ -373,7 +300,7 @@ def activation(name: str, **parameters: Any) -> Activation:
     Parameters
     ----------
     name : str
-        A name of the catalogue, for example "tanh".
+        A name of the catalogue, for example "tanh", or the derivative of one: "tanh'", "tanh''", "tanh^(3)".
     **parameters : float or sequence of float
         Its parameters; a sequence gives one value per coordinate.
 
@@ -385,7 +312,7 @@ def activation(name: str, **parameters: Any) -> Activation:
     Raises
     ------
     UnsupportedError
-        For a name that is not in the catalogue.
+        For a name that is not in the catalogue, and for a derivative of an order above 32.
     InputError
         For a parameter that the function does not have.
 
@@ -393,15 +320,26 @@ def activation(name: str, **parameters: Any) -> Activation:
     --------
     >>> str(activation("leaky_relu", slope=0.2))
     'leaky_relu(slope=0.2)'
+    >>> str(activation("tanh'''"))
+    'tanh^(3)'
     """
-    if name not in _ROWS:
-        near = difflib.get_close_matches(str(name), _ROWS, 3)
-        raise UnsupportedError(
-            f"activation '{shown(name)}' received; the catalogue has no such function.\n"
-            + (f"Did you mean {' or '.join(near)}?" if near else "na.activations() lists them; na.register adds one.")
-        )
+    row = found(str(name))
+    if row is None:
+        raise UnsupportedError(_unknown(str(name)))
     given = {n: _parameter(n, v) for n, v in parameters.items()}
-    return Activation(_ROWS[name], tuple(given.items()))
+    return Activation(row, tuple(given.items()))
+
+
+def _unknown(name: str) -> str:
+    """Return what is said of a name that stands for no function."""
+    base, order = parsed(name)
+    near = difflib.get_close_matches(base, _ROWS, 3)
+    hint = "na.activations() lists them; na.register adds one."
+    if not order and any(mark in name for mark in "'^"):
+        hint = "Derivatives are written tanh', tanh'', tanh^(3), …."
+    elif near:
+        hint = f"Did you mean {' or '.join(near)}?"
+    return f"activation '{shown(name)}' received; the catalogue has no such function.\n{hint}"
 
 
 def _parameter(name: str, value: Any) -> Parameter:
@@ -418,9 +356,9 @@ def _parameter(name: str, value: Any) -> Parameter:
 
 
 def _restored(name: str, parameters: tuple[tuple[str, Parameter], ...], fingerprint: str = "") -> Activation:
-    found = activation(name, **dict(parameters))
-    if found.row.fingerprint != fingerprint:
+    again = activation(name, **dict(parameters))
+    if again.row.fingerprint != fingerprint:
         raise UnsupportedError(
             f"activation '{shown(name)}' was another function when this network was pickled; register that one."
         )
-    return found
+    return again

@@ -109,10 +109,10 @@ def _elu_order(p: Any) -> int:
 # Chains that several rows share -----------------------------------------------------------------------------------
 
 TANH = Element("t", c, lambda k, z, p: k.tanh(z), special.tanh, turning=())
-SECH2 = Element("c", -2 * t * c, lambda k, z, p: 1 / k.cosh(z) ** 2, special.sech2, turning=(0.0,))
+SECH2 = Element("c", -2 * t * c, lambda k, z, p: 1 / k.cosh(z) ** 2, special.sech2, (0.0,), 1 - t * t)
 SIGMOID = Element("s", d, _sigmoid, special.sigmoid, turning=())
 LOGISTIC = (
-    Element("d", -d * u, _sigmoid_slope, special.sigmoid_slope, turning=(0.0,)),
+    Element("d", -d * u, _sigmoid_slope, special.sigmoid_slope, (0.0,), (1 - u * u) / 4),
     Element("u", 2 * d, _tanh_half, special.tanh_half, turning=()),
 )
 SINE = Element("s", c, lambda k, z, p: k.sin(z))

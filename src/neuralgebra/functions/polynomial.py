@@ -87,13 +87,14 @@ class Polynomial:
 
     def derivative(self, of: Callable[[str], Polynomial]) -> Polynomial:
         """Return the derivative, given the derivative of each variable: Σ ∂p/∂v · v'."""
-        result = Polynomial({})
+        terms: dict[Monomial, Fraction] = {}
         for monomial, coefficient in self:
             for name, exponent in monomial:
-                rest = {n: e - (n == name) for n, e in monomial}
-                lowered = tuple((n, e) for n, e in rest.items() if e)
-                result = result + Polynomial({lowered: coefficient * exponent}) * of(name)
-        return result
+                rest = tuple((n, e - (n == name)) for n, e in monomial if e > (n == name))
+                for factor, slope in of(name):
+                    key = _times(rest, factor)
+                    terms[key] = terms.get(key, Fraction(0)) + coefficient * exponent * slope
+        return Polynomial(terms)
 
 
 def variables(names: str) -> tuple[Polynomial, ...]:

@@ -68,9 +68,9 @@ def cosh(k: Any, z: Value, _: Parameters) -> Value:
 
 
 def sech2(k: Any, z: Value, _: Parameters) -> Value:
-    """Return 1/cosh(z)², which does not become 0 before it underflows."""
-    e = k.exp(-k.abs(z))
-    root = (e + e) / (1 + e * e)
+    """Return 1/cosh(z)², with cosh(z) = (e + 1/e)/2: where that overflows, the result has long been 0."""
+    e = k.exp(z)
+    root = 2 / (e + 1 / e)
     return root * root
 
 

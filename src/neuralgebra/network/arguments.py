@@ -70,26 +70,26 @@ def _function(function: Any) -> Layer:
     return Softmax() if function == "softmax" else Elementwise(function)
 
 
-def positions(key: Any, names: Sequence[str]) -> list[int]:
-    """Return the output positions that an index, a name, a slice or a list of them stands for."""
+def positions(key: Any, names: Sequence[str], what: str = "output") -> list[int]:
+    """Return the positions that an index, a name, a slice or a list of them stands for."""
     if isinstance(key, slice):
         found = list(range(len(names)))[key]
     else:
-        found = [_position(k, names) for k in (key if isinstance(key, list | tuple) else [key])]
+        found = [_position(k, names, what) for k in (key if isinstance(key, list | tuple) else [key])]
     if not found:
-        raise InputError("an empty selection received; at least one output expected.")
+        raise InputError(f"an empty selection received; at least one {what} expected.")
     return found
 
 
-def _position(key: Any, names: Sequence[str]) -> int:
+def _position(key: Any, names: Sequence[str], what: str) -> int:
     if isinstance(key, str):
         if key in names:
             return names.index(key)
-        raise InputError(f"output {shown(key)!r} received; the outputs are {shown(', '.join(names))}.")
+        raise InputError(f"{what} {shown(key)!r} received; the {what}s are {shown(', '.join(names))}.")
     try:
         return int(range(len(names))[key])
     except (IndexError, TypeError):
-        raise InputError(f"output {shown(key)} received; 0 to {len(names) - 1} or a name expected.") from None
+        raise InputError(f"{what} {shown(key)} received; 0 to {len(names) - 1} or a name expected.") from None
 
 
 def shape(given: Sequence[int] | None, size: int) -> tuple[int, ...] | None:

@@ -60,6 +60,10 @@ class Builder:
             self._places[node] = len(self.nodes)
         return self._places[node]
 
+    def equate(self, place: int, layer: Layer, *inputs: int) -> None:
+        """Let a layer on the nodes at given places be a node that stands already: both are the same function."""
+        self._places.setdefault(Node(layer, inputs), place)
+
     def _merged(self, layer: Layer, inputs: Sequence[int]) -> Node:
         """Put a bias into the affine layer before it, when that layer has none: exact."""
         before = self.nodes[inputs[0] - 1] if inputs[0] else None

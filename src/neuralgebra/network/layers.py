@@ -17,6 +17,7 @@ layer                     map                                            remark
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Sequence
 from dataclasses import dataclass, fields
 from functools import cached_property
@@ -223,6 +224,14 @@ class Elementwise(Layer):
         """The function, if one serves all coordinates."""
         (function, _), *others = self.activations
         return None if others else function
+
+    @cached_property
+    def blocks(self) -> tuple[tuple[Activation, int, int | None], ...]:
+        """Each function with the first coordinate it is applied to and the one after the last."""
+        ends = list(itertools.accumulate((n or 0 for _, n in self.activations), initial=0))
+        if self.only is not None:
+            return ((self.only, 0, self.activations[0][1]),)
+        return tuple((f, i, i + int(n or 0)) for (f, n), i in zip(self.activations, ends, strict=False))
 
     def structure(self) -> tuple[Any, ...]:
         """Return functions, parameters and block sizes."""

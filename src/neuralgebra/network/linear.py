@@ -1,12 +1,27 @@
 """Structured matrices: linear maps that keep their structure and are never made dense behind the user's back.
 
-Each runs on every kind of number through ``apply(k, x)``, on the last axis of x.
+Each runs on every kind of number through ``apply(k, x)``, on the last axis of x, and so does its transpose through
+``adjoint(k, y)``. The arrays of a map reach the kind as the very objects that `arrays` names, so that a kind may put
+other numbers in their place.
+
+========================  =============================================  ==========================================
+map                       matrix                                         defined in
+========================  =============================================  ==========================================
+``Dense``                 W                                              here
+``Diagonal``              diag(w)                                        here
+``Spread``                diagonal matrices, one below the other         here
+``Kronecker``             I ⊗ W ⊗ I                                      here
+``Convolution``           one kernel on patches                          ``network.convolution``
+``BlockDiagonal``         maps side by side                              ``network.composed``
+``Batched``               I ⊗ map                                        ``network.composed``
+``Product``               maps one after another                         ``network.composed``
+``Transposed``            the transpose of a map                         ``network.composed``
+========================  =============================================  ==========================================
 """
 
 from __future__ import annotations
 
 import hashlib
-import math
 from collections.abc import Callable
 from dataclasses import dataclass, fields
 from functools import cached_property
@@ -17,7 +32,21 @@ import numpy as np
 from neuralgebra.arithmetic.kind import Value
 from neuralgebra.errors import DtypeError, InputError, ShapeError
 
-__all__ = ["BlockDiagonal", "Convolution", "Dense", "Diagonal", "Kronecker", "Linear", "frozen", "matrix"]
+__all__ = [
+    "Dense",
+    "Diagonal",
+    "Kronecker",
+    "Linear",
+    "Spread",
+    "contraction",
+    "digest",
+    "frozen",
+    "full",
+    "identity",
+    "is_identity",
+    "matrix",
+    "turned",
+]
 
 
 def frozen(values: Any, what: str = "weights") -> np.ndarray:
@@ -45,6 +74,14 @@ def digest(*parts: Any) -> bytes:
             state.update(part if isinstance(part, bytes) else repr(part).encode())
         state.update(b"\0")
     return state.digest()
+
+
+def full(weight: Any, axes: str = "(out, in)") -> np.ndarray:
+    """Return an array of two axes, read-only."""
+    array = frozen(weight)
+    if array.ndim != 2 or 0 in array.shape:
+        raise ShapeError(f"a weight of shape {array.shape} received; {axes} expected, both at least 1.")
+    return array
 
 
 class Linear:
@@ -85,18 +122,52 @@ class Linear:
         """Return the image of x, (..., columns) -> (..., rows)."""
         raise NotImplementedError
 
-    def mapped(self, function: Callable[[np.ndarray], np.ndarray]) -> Linear:
-        """Return the map with a function applied to every entry, in the same structure; 0 must stay 0."""
+    def adjoint(self, k: Any, y: Value) -> Value:
+        """Return the image of y under the transpose, (..., rows) -> (..., columns)."""
+        raise NotImplementedError
+
+    def gradient(self, k: Any, x: Value, y: Value) -> tuple[Value, ...]:
+        """Return the derivative of Σₛ ⟨yₛ, W xₛ⟩ with respect to each of `arrays`, in their order.
+
+        Shapes are (..., s, columns) and (..., s, rows), with equal leading axes, -> (..., *array.shape) each.
+        """
+        raise NotImplementedError
+
+    def multiplied(self, by: Callable[[np.ndarray], np.ndarray]) -> Linear:
+        """Return the map times a constant, in the same structure; `by` multiplies an array by the constant."""
         raise NotImplementedError
 
     def dense(self) -> np.ndarray:
         """Return the matrix, (rows, columns)."""
         raise NotImplementedError
 
+    def cost(self) -> int:
+        """Return the number of multiplications of one application."""
+        return self.count
+
     @property
     def count(self) -> int:
         """Number of numbers that define the map."""
         return sum(a.size for a in self.arrays)
+
+
+def turned(k: Any, x: Value) -> Value:
+    """Return an array with its last two axes exchanged."""
+    n = len(x.shape)
+    return k.permute(x, (*range(n - 2), n - 1, n - 2))
+
+
+def contraction(k: Any, y: Value, out: int, x: Value, inner: int, after: int) -> Value:
+    """Return Σ y xᵀ, (..., s, b·out·after) and (..., s, b·in·after) -> (..., out, in)."""
+    return _middle(k, y, out, after) @ turned(k, _middle(k, x, inner, after))
+
+
+def _middle(k: Any, x: Value, size: int, after: int) -> Value:
+    """Return the middle of three axes first, (..., s, b·size·after) -> (..., size, s·b·after)."""
+    *batch, samples, coordinates = x.shape
+    before, n = samples * coordinates // (size * after), len(batch)
+    blocks = k.permute(k.reshape(x, (*batch, before, size, after)), (*range(n), n + 1, n, n + 2))
+    return k.reshape(blocks, (*batch, size, before * after))
 
 
 @dataclass(frozen=True, eq=False)
@@ -112,9 +183,7 @@ class Dense(Linear):
     weight: np.ndarray
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "weight", frozen(self.weight))
-        if self.weight.ndim != 2 or 0 in self.weight.shape:
-            raise ShapeError(f"a weight of shape {self.weight.shape} received; (out, in) expected, both at least 1.")
+        object.__setattr__(self, "weight", full(self.weight))
         object.__setattr__(self, "rows", self.weight.shape[0])
         object.__setattr__(self, "columns", self.weight.shape[1])
 
@@ -127,9 +196,17 @@ class Dense(Linear):
         """Return W x, (..., in) -> (..., out)."""
         return k.matvec(self.weight, x)
 
-    def mapped(self, function: Callable[[np.ndarray], np.ndarray]) -> Dense:
-        """Return the matrix with a function applied to every entry."""
-        return Dense(function(self.weight))
+    def adjoint(self, k: Any, y: Value) -> Value:
+        """Return Wᵀ y, (..., out) -> (..., in)."""
+        return k.rmatvec(self.weight, y)
+
+    def gradient(self, k: Any, x: Value, y: Value) -> tuple[Value, ...]:
+        """Return Σₛ yₛ xₛᵀ."""
+        return (turned(k, y) @ x,)
+
+    def multiplied(self, by: Callable[[np.ndarray], np.ndarray]) -> Dense:
+        """Return the matrix times a constant."""
+        return Dense(by(self.weight))
 
     def dense(self) -> np.ndarray:
         """Return W."""
@@ -164,13 +241,69 @@ class Diagonal(Linear):
         """Return each coordinate times its entry, (..., n) -> (..., n)."""
         return x * k.weight(self.entries)
 
-    def mapped(self, function: Callable[[np.ndarray], np.ndarray]) -> Diagonal:
-        """Return the diagonal with a function applied to every entry."""
-        return Diagonal(function(self.entries))
+    def adjoint(self, k: Any, y: Value) -> Value:
+        """Return each coordinate times its entry: the matrix is symmetric."""
+        return self.apply(k, y)
+
+    def gradient(self, k: Any, x: Value, y: Value) -> tuple[Value, ...]:
+        """Return Σₛ yₛ xₛ, coordinate by coordinate."""
+        return (k.total(x * y, axis=-2),)
+
+    def multiplied(self, by: Callable[[np.ndarray], np.ndarray]) -> Diagonal:
+        """Return the diagonal times a constant."""
+        return Diagonal(by(self.entries))
 
     def dense(self) -> np.ndarray:
         """Return the matrix with its zeros."""
         return np.diag(self.entries)
+
+
+@dataclass(frozen=True, eq=False)
+class Spread(Linear):
+    """Diagonal matrices one below the other: each coordinate is multiplied by each row of weights.
+
+    Parameters
+    ----------
+    weight : ndarray, shape (r, n)
+        The diagonals: n coordinates become r·n, row-major.
+    """
+
+    weight: np.ndarray
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "weight", full(self.weight, "(r, n)"))
+        object.__setattr__(self, "rows", self.weight.size)
+        object.__setattr__(self, "columns", self.weight.shape[1])
+
+    @property
+    def arrays(self) -> tuple[np.ndarray, ...]:
+        """The diagonals."""
+        return (self.weight,)
+
+    def apply(self, k: Any, x: Value) -> Value:
+        """Return each coordinate times its weights, (..., n) -> (..., r·n)."""
+        *batch, n = x.shape
+        return k.reshape(k.reshape(x, (*batch, 1, n)) * k.weight(self.weight), (*batch, self.rows))
+
+    def adjoint(self, k: Any, y: Value) -> Value:
+        """Return the sums of the rows times their weights, (..., r·n) -> (..., n)."""
+        return k.total(self._rows(k, y) * k.weight(self.weight), axis=-2)
+
+    def _rows(self, k: Any, y: Value) -> Value:
+        return k.reshape(y, (*y.shape[:-1], *self.weight.shape))
+
+    def gradient(self, k: Any, x: Value, y: Value) -> tuple[Value, ...]:
+        """Return Σₛ yₛ xₛ, coordinate by coordinate of each row."""
+        *batch, n = x.shape
+        return (k.total(k.reshape(x, (*batch, 1, n)) * self._rows(k, y), axis=-3),)
+
+    def multiplied(self, by: Callable[[np.ndarray], np.ndarray]) -> Spread:
+        """Return the diagonals times a constant."""
+        return Spread(by(self.weight))
+
+    def dense(self) -> np.ndarray:
+        """Return the matrix with its zeros."""
+        return np.vstack([np.diag(row) for row in self.weight])
 
 
 @dataclass(frozen=True, eq=False)
@@ -190,7 +323,7 @@ class Kronecker(Linear):
     after: int = 1
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "weight", Dense(self.weight).weight)
+        object.__setattr__(self, "weight", full(self.weight))
         object.__setattr__(self, "before", int(self.before))
         object.__setattr__(self, "after", int(self.after))
         if min(self.before, self.after) < 1:
@@ -210,133 +343,43 @@ class Kronecker(Linear):
 
     def apply(self, k: Any, x: Value) -> Value:
         """Return the image, (..., before·in·after) -> (..., before·out·after)."""
-        out, inner = self.weight.shape
-        batch = tuple(x.shape[:-1])
-        if (out, inner) == (1, 1):
-            return x * k.weight(self.weight[0])
-        blocks = k.weight(self.weight) @ k.reshape(x, (*batch, self.before, inner, self.after))
-        return k.reshape(blocks, (*batch, self.rows))
+        return self._along(k, x, False)
 
-    def mapped(self, function: Callable[[np.ndarray], np.ndarray]) -> Kronecker:
-        """Return the map with a function applied to every entry of W."""
-        return Kronecker(function(self.weight), self.before, self.after)
+    def adjoint(self, k: Any, y: Value) -> Value:
+        """Return the image under the transpose, (..., before·out·after) -> (..., before·in·after)."""
+        return self._along(k, y, True)
+
+    def _along(self, k: Any, x: Value, back: bool) -> Value:
+        """Return the middle of the three axes multiplied by W, or by its transpose."""
+        new, old = reversed(self.weight.shape) if back else self.weight.shape
+        batch = tuple(x.shape[:-1])
+        if old == new == 1:
+            return x * k.reshape(k.weight(self.weight), (1,))
+        if self.after == 1:
+            blocks = (k.rmatvec if back else k.matvec)(self.weight, k.reshape(x, (*batch, self.before, old)))
+        else:
+            weight = k.weight(self.weight)
+            blocks = k.reshape(x, (*batch, self.before, old, self.after))
+            blocks = (turned(k, weight) if back else weight) @ blocks
+        return k.reshape(blocks, (*batch, self.before * new * self.after))
+
+    def gradient(self, k: Any, x: Value, y: Value) -> tuple[Value, ...]:
+        """Return the sum of the gradients of all copies of W."""
+        out, inner = self.weight.shape
+        return (contraction(k, y, out, x, inner, self.after),)
+
+    def multiplied(self, by: Callable[[np.ndarray], np.ndarray]) -> Kronecker:
+        """Return the map with W times a constant."""
+        return Kronecker(by(self.weight), self.before, self.after)
+
+    def cost(self) -> int:
+        """Return the number of multiplications of one application."""
+        return self.weight.size * self.before * self.after
 
     def dense(self) -> np.ndarray:
         """Return the matrix with its zeros."""
         middle = np.kron(self.weight, np.eye(self.after, dtype=self.weight.dtype))
         return np.kron(np.eye(self.before, dtype=self.weight.dtype), middle)
-
-
-@dataclass(frozen=True, eq=False)
-class BlockDiagonal(Linear):
-    """Maps side by side, each on its own coordinates.
-
-    Parameters
-    ----------
-    blocks : tuple of Linear
-        The maps, in the order of their coordinates.
-    """
-
-    blocks: tuple[Linear, ...]
-
-    def __post_init__(self) -> None:
-        object.__setattr__(self, "blocks", tuple(map(matrix, self.blocks)))
-        if not self.blocks:
-            raise ShapeError("no blocks received; at least one expected.")
-        object.__setattr__(self, "rows", sum(b.rows for b in self.blocks))
-        object.__setattr__(self, "columns", sum(b.columns for b in self.blocks))
-
-    @property
-    def arrays(self) -> tuple[np.ndarray, ...]:
-        """The arrays of all blocks."""
-        return tuple(a for b in self.blocks for a in b.arrays)
-
-    def structure(self) -> tuple[Any, ...]:
-        """Return the digests of the blocks."""
-        return tuple(b.digest for b in self.blocks)
-
-    def apply(self, k: Any, x: Value) -> Value:
-        """Return the images side by side, (..., Σ in) -> (..., Σ out)."""
-        ends = np.cumsum([0, *(b.columns for b in self.blocks)])
-        parts = [b.apply(k, x[..., i:j]) for b, i, j in zip(self.blocks, ends, ends[1:], strict=False)]
-        return k.concat(parts, axis=-1)
-
-    def mapped(self, function: Callable[[np.ndarray], np.ndarray]) -> BlockDiagonal:
-        """Return the map with a function applied to every entry of every block."""
-        return BlockDiagonal(tuple(b.mapped(function) for b in self.blocks))
-
-    def dense(self) -> np.ndarray:
-        """Return the matrix with its zeros."""
-        out = np.zeros(self.shape, dtype=np.result_type(*(a.dtype for a in self.arrays)))
-        row = column = 0
-        for block in self.blocks:
-            out[row : row + block.rows, column : column + block.columns] = block.dense()
-            row, column = row + block.rows, column + block.columns
-        return out
-
-
-@dataclass(frozen=True, eq=False)
-class Convolution(Linear):
-    """A convolution as patches taken by index and multiplied by one kernel.
-
-    Parameters
-    ----------
-    kernel : ndarray, shape (out_channels, patch)
-        One row per output channel.
-    patches : ndarray of int, shape (positions, patch)
-        Input coordinate of each entry of each patch; -1 is padding.
-    size : int
-        Number of input coordinates. Outputs are ordered channel by channel: (out_channels, positions), row-major.
-    """
-
-    kernel: np.ndarray
-    patches: np.ndarray
-    size: int
-
-    def __post_init__(self) -> None:
-        object.__setattr__(self, "kernel", Dense(self.kernel).weight)
-        patches = np.array(self.patches, dtype=np.int64)
-        object.__setattr__(self, "size", int(self.size))
-        if patches.ndim != 2 or not len(patches) or patches.shape[1] != self.kernel.shape[1]:
-            raise ShapeError(
-                f"patches of shape {patches.shape} received; (positions, {self.kernel.shape[1]}) expected."
-            )
-        if patches.min() < -1 or patches.max() >= self.size:
-            raise InputError(f"patch indices up to {patches.max()} received; -1 to {self.size - 1} expected.")
-        patches.flags.writeable = False
-        object.__setattr__(self, "patches", patches)
-        object.__setattr__(self, "rows", self.kernel.shape[0] * len(patches))
-        object.__setattr__(self, "columns", self.size)
-
-    @property
-    def arrays(self) -> tuple[np.ndarray, ...]:
-        """The kernel."""
-        return (self.kernel,)
-
-    def structure(self) -> tuple[Any, ...]:
-        """Return the wiring."""
-        return digest(self.patches), self.size
-
-    def apply(self, k: Any, x: Value) -> Value:
-        """Return the image, (..., size) -> (..., out_channels·positions)."""
-        batch = tuple(x.shape[:-1])
-        padded = k.concat([x, k.zeros((*batch, 1))], axis=-1)
-        index = np.where(self.patches < 0, self.size, self.patches)
-        patches = k.take(padded, index.T, axis=-1)
-        return k.reshape(k.weight(self.kernel) @ patches, (*batch, self.rows))
-
-    def mapped(self, function: Callable[[np.ndarray], np.ndarray]) -> Convolution:
-        """Return the map with a function applied to every entry of the kernel."""
-        return Convolution(function(self.kernel), self.patches, self.size)
-
-    def dense(self) -> np.ndarray:
-        """Return the matrix with its zeros."""
-        positions = len(self.patches)
-        out = np.zeros((self.kernel.shape[0], positions, self.size + 1), dtype=self.kernel.dtype)
-        for channel, kernel in enumerate(self.kernel):
-            for position, patch in enumerate(self.patches):
-                np.add.at(out[channel, position], patch, kernel)
-        return out[..., : self.size].reshape(self.shape)
 
 
 def matrix(weight: Any) -> Linear:
@@ -359,14 +402,3 @@ def is_identity(weight: Linear) -> bool:
             np.array_equal(weight.weight, np.eye(len(weight.weight)))
         )
     return False
-
-
-def cost(weight: Linear) -> int:
-    """Return the number of multiplications of one application."""
-    if isinstance(weight, Kronecker):
-        return weight.weight.size * weight.before * weight.after
-    if isinstance(weight, Convolution):
-        return weight.kernel.size * len(weight.patches)
-    if isinstance(weight, BlockDiagonal):
-        return sum(cost(b) for b in weight.blocks)
-    return math.prod(weight.arrays[0].shape)

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 
 from neuralgebra.errors import InputError, ShapeError, shown
 
-__all__ = ["checked", "default", "safe"]
+__all__ = ["checked", "default", "derivative", "safe"]
 
 # Words that some host reserves or predefines: safe names avoid them everywhere, so that a name is the same in all.
 _RESERVED = frozenset(
@@ -44,6 +44,32 @@ def checked(names: Sequence[str] | None, prefix: str, count: int, what: str) -> 
     if doubles:
         raise InputError(f"{what} name {shown(min(doubles))!r} received more than once; distinct names expected.")
     return result
+
+
+def derivative(base: str, inputs: Sequence[str]) -> str:
+    """Return the name of a derivative, by the names of what it is differentiated by.
+
+    Parameters
+    ----------
+    base : str
+        Name of the function.
+    inputs : sequence of str
+        Names of the variables, one for each order.
+
+    Returns
+    -------
+    str
+        The name.
+
+    Examples
+    --------
+    >>> derivative("y", ["x1"]), derivative("y", ["x1", "x2"])
+    ('dy_dx1', 'd2y_dx1_dx2')
+    """
+    if not inputs:
+        return base
+    order = "" if len(inputs) == 1 else str(len(inputs))
+    return f"d{order}{base}_" + "_".join(f"d{name}" for name in inputs)
 
 
 def safe(names: Sequence[str]) -> tuple[str, ...]:

@@ -15,6 +15,7 @@ from typing import Any
 
 import numpy as np
 
+from neuralgebra.arithmetic.arrays import register_pytrees
 from neuralgebra.errors import InputError, ShapeError, UnsupportedError, UsageError, shown
 from neuralgebra.functions.activation import Activation, activation
 from neuralgebra.network import names as naming
@@ -86,6 +87,7 @@ class Network(Questions):
         self.input_shape = shape(input_shape, self.input_size)
         self.output_shape = shape(output_shape, self.output_size)
         self._frozen = True
+        register_pytrees()
 
     def __setattr__(self, name: str, value: Any) -> None:
         if "_frozen" in self.__dict__:
@@ -193,6 +195,13 @@ class Network(Questions):
     def _with(self, **changes: Any) -> Network:
         return Network(self.nodes, self.output, self.input_size, **{**self._remarks(), **changes})
 
+    def altered(self, **changes: Any) -> Network:
+        """Return a network with some attributes changed: nothing is checked, merged or left out, so places stay."""
+        new = object.__new__(Network)
+        kept = ("nodes", "output", "input_size", "output_size", *self._remarks(), "_frozen")
+        new.__dict__.update({name: self.__dict__[name] for name in kept} | changes)
+        return new
+
     # Looking ----------------------------------------------------------------------------------------------------
 
     @cached_property
@@ -223,6 +232,11 @@ class Network(Questions):
         """Floating dtype of the numbers; float64 where there are none."""
         return np.result_type(*(a.dtype for a in self.arrays)) if self.arrays else np.dtype(np.float64)
 
+    @cached_property
+    def memory(self) -> dict[Any, Any]:
+        """What other storeys remember about this network; not part of it, never saved."""
+        return {}
+
     @property
     def is_chain(self) -> bool:
         """Whether each node is applied to the one before."""
@@ -244,16 +258,17 @@ class Network(Questions):
         return [(x.weight.dense(), x.bias) for x in layers if isinstance(x, Affine | PowerProduct)]
 
     @cached_property
-    def _digest(self) -> bytes:
+    def digest(self) -> bytes:
+        """Hash of the content."""
         wiring = [node.inputs for node in self.nodes]
         remarks = tuple(self._remarks().values())
         return digest(self.input_size, self.output, wiring, remarks, *(node.layer.digest for node in self.nodes))
 
     def __eq__(self, other: object) -> bool:
-        return isinstance(other, Network) and self._digest == other._digest
+        return isinstance(other, Network) and self.digest == other.digest
 
     def __hash__(self) -> int:
-        return hash(self._digest)
+        return hash(self.digest)
 
     def __repr__(self) -> str:
         head = f"{self.input_size} → {self.output_size}"

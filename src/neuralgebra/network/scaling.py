@@ -55,7 +55,7 @@ def scaled(last: Affine, scale: Scale | None, shift: np.ndarray | None) -> Affin
         with np.errstate(all="ignore"):
             if not all(kept(a, scale.of(a, a.ndim)) for a in arrays):
                 return None
-            weight = weight.mapped(lambda a: scale.of(a, a.ndim))
+            weight = weight.multiplied(lambda a: scale.of(a, a.ndim))
             bias = None if bias is None else scale.of(bias)
     if shift is not None:
         bias = shift if bias is None else bias + shift

@@ -1,0 +1,119 @@
+"""The ways to Σ a_ij ∂ᵢ∂ⱼ, for one matrix or one for each point, and to Δ².
+
+With A = Σ s_k v_k v_kᵀ, s_k = ±1, the operator is Σ s_k ∂_{v_k}². Behind the first layer z = W x + b it is that of
+W A Wᵀ, which needs no more directions than there are units, whatever the number of inputs.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+from neuralgebra.arithmetic.kind import Value
+from neuralgebra.calculus.forms import Contraction, Trace
+from neuralgebra.calculus.indices import Collapsed, IndexSet, Indices, MultiIndex
+from neuralgebra.calculus.origin import first_layer, tangents
+from neuralgebra.calculus.strategies import levels_of, summed
+from neuralgebra.network.network import Network
+
+__all__ = ["biharmonic", "biharmonic_by_jets", "by_operator", "contracted", "trace_by_jets", "trace_by_sum"]
+
+Matrix = np.ndarray | None
+"""Symmetric, (n, n); None stands for the identity."""
+
+
+def _start(k: Any, network: Network, reduced: bool, matrix: Matrix) -> tuple[int, Value, np.ndarray]:
+    """Return a place, directions at it, (K, 1, n), and their signs."""
+    place = int(first_layer(network) is not None)
+    if matrix is None and not reduced:
+        return place, tangents(k, network, None)[:, None, :], np.ones(network.input_size)
+    rows, signs = _factor(network, reduced, matrix)
+    level = k.weight(rows) if reduced else tangents(k, network, rows)
+    return place, level[:, None, :], signs
+
+
+def _factor(network: Network, reduced: bool, matrix: Matrix) -> tuple[np.ndarray, np.ndarray]:
+    """Return rows v_k and signs s_k with Σ s_k v_k v_kᵀ = A, or W A Wᵀ; remembered by the network."""
+    key = ("factor", reduced, None if matrix is None else matrix.tobytes())
+    if key not in network.memory:
+        gram = _gram(network, matrix) if reduced else np.asarray(matrix, dtype=np.float64)
+        values, vectors = np.linalg.eigh(gram)
+        kept = np.abs(values) > len(values) * np.finfo(np.float64).eps * np.abs(values).max(initial=0.0)
+        kept[np.argmax(np.abs(values))] = True
+        rows = vectors.T[kept] * np.sqrt(np.abs(values[kept]))[:, None]
+        network.memory[key] = rows, np.where(values[kept] < 0, -1.0, 1.0)
+    found: tuple[np.ndarray, np.ndarray] = network.memory[key]
+    return found
+
+
+def _gram(network: Network, matrix: Matrix) -> np.ndarray:
+    layer: Any = first_layer(network)
+    weight = layer.weight.dense().astype(np.float64, copy=False)
+    gram: np.ndarray = weight @ weight.T if matrix is None else weight @ matrix @ weight.T
+    return gram
+
+
+def trace_by_sum(reduced: bool, k: Any, network: Network, x: Value, matrix: Matrix = None) -> list[Value]:
+    """Return Σ a_ij ∂ᵢ∂ⱼ f, (N, m), by the sum over layers."""
+    place, level, signs = _start(k, network, reduced, matrix)
+    _, _, trace = summed(k, network, x, place, level, Trace(k, level.shape[0], signs))
+    return [k.zeros((1, network.output_size)) if trace is None else k.permute(trace, (1, 0))]
+
+
+def contracted(k: Any, network: Network, x: Value, matrix: Value) -> list[Value]:
+    """Return Σ a_ij ∂ᵢ∂ⱼ f, (N, m), by the sum over layers, for one matrix a for each point, (N, n, n)."""
+    place = int(first_layer(network) is not None)
+    level = tangents(k, network, None)[:, None, :]
+    _, _, trace = summed(k, network, x, place, level, Contraction(k, level.shape[0], matrix))
+    return [k.zeros((1, network.output_size)) if trace is None else k.permute(trace, (1, 0))]
+
+
+def trace_by_jets(reduced: bool, k: Any, network: Network, x: Value, matrix: Matrix = None) -> list[Value]:
+    """Return Σ a_ij ∂ᵢ∂ⱼ f, (N, m), by collapsed jets."""
+    place, level, signs = _start(k, network, reduced, matrix)
+    key = ("trace", signs.tobytes())
+    operator: dict[MultiIndex, float] = {(i, i): float(s) for i, s in enumerate(signs)}
+    return _top(k, network, x, _collapsed(network, key, operator), level, place)
+
+
+def biharmonic(reduced: bool, k: Any, network: Network, x: Value) -> list[Value]:
+    """Return Δ²f, (N, m), by collapsed jets."""
+    place, level, signs = _start(k, network, reduced, None)
+    count = len(signs)
+    operator: dict[MultiIndex, float] = {(i, i, j, j): 1.0 + (i < j) for i in range(count) for j in range(i, count)}
+    return _top(k, network, x, _collapsed(network, ("biharmonic", count), operator), level, place)
+
+
+def by_operator(k: Any, network: Network, x: Value, operator: Mapping[MultiIndex, float]) -> list[Value]:
+    """Return Σ p_α ∂^α f, (N, m), by collapsed jets, all α of one order."""
+    if not any(operator.values()):
+        return [k.zeros((1, network.output_size))]
+    indices = _collapsed(network, ("operator", tuple(sorted(operator.items()))), operator)
+    place = int(first_layer(network) is not None)
+    level = tangents(k, network, indices.seeds(network.input_size))
+    return _top(k, network, x, indices, level[:, None, :], place)
+
+
+def _collapsed(network: Network, key: Any, operator: Mapping[MultiIndex, float]) -> Indices:
+    if key not in network.memory:
+        network.memory[key] = Collapsed(operator)
+    return network.memory[key]  # type: ignore[no-any-return]
+
+
+def _top(k: Any, network: Network, x: Value, indices: Indices, level: Value, place: int) -> list[Value]:
+    top = levels_of(k, network, x, indices, level, place).levels[indices.order]
+    return [k.zeros((1, network.output_size)) if top is None else top[0, ...]]
+
+
+def biharmonic_by_jets(k: Any, network: Network, x: Value) -> list[Value]:
+    """Return Δ²f, (N, m), by the Taylor coefficients of all ∂ᵢ²∂ⱼ²."""
+    n = network.input_size
+    indices = IndexSet.below([(i, i, j, j) for i in range(n) for j in range(i, n)])
+    place = int(first_layer(network) is not None)
+    top = levels_of(k, network, x, indices, tangents(k, network, None)[:, None, :], place).levels[4]
+    if top is None:
+        return [k.zeros((1, network.output_size))]
+    twice = np.array([1.0 + (a[0] != a[-1]) for a in indices.levels[4]])
+    return [k.total(top * k.weight((indices.factorials[4] * twice).reshape(-1, 1, 1)), 0)]

@@ -1,0 +1,302 @@
+"""Points in, numbers out: what is accepted, and batches in blocks over threads.
+
+NumPy batches are cut into blocks that fit the cache, and the blocks run on all cores, with single-threaded linear
+algebra inside: beyond the result, memory does not grow with the number of points. Other libraries get the whole batch.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import functools
+import math
+import operator
+import os
+import sys
+import threading
+import warnings
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+import numpy as np
+import threadpoolctl
+
+from neuralgebra.arithmetic.arrays import Arrays, quiet
+from neuralgebra.arithmetic.kind import Value
+from neuralgebra.calculus.program import Program, traced
+from neuralgebra.errors import InputError, PrecisionWarning, ShapeError, UsageError, shown
+from neuralgebra.network.bound import Bound
+from neuralgebra.network.names import default
+from neuralgebra.network.network import Network
+
+__all__ = ["accept", "added", "evaluate", "for_all"]
+
+Compute = Callable[..., Sequence[Value]]
+"""(kind, points (N, n), …) -> arrays with leading axis N, or 1 where all points have the same."""
+
+_BLOCK_BYTES = 1 << 22
+_ALONE = 1 << 14  # numbers in all, below which a second thread costs more than it gives
+
+
+def evaluate(
+    k: Any,
+    x: Value,
+    compute: Compute,
+    width: int,
+    *others: Value,
+    memory: dict[Any, Any] | None = None,
+    key: Any = None,
+) -> list[Value]:
+    """Return what `compute` gives for all points.
+
+    Parameters
+    ----------
+    k : Arrays
+        The kind of the points.
+    x : array, shape (..., n)
+        Points, accepted.
+    compute : callable
+        (kind, points (N, n), others (N, …)) -> arrays with leading axis N or 1.
+    width : int
+        About how many numbers a point needs at a time: it decides the size of the blocks.
+    *others : array
+        Further arrays, cut along with the points: leading axes are those of x.
+    memory : dict, optional
+        Where the steps of the computation are remembered for NumPy arrays, so that its rules are run once.
+    key : hashable, optional
+        What computation it is.
+
+    Returns
+    -------
+    list of array
+        The results, leading axes those of x.
+    """
+    batch = tuple(x.shape[:-1])
+    count = math.prod(batch)
+    flat = (x, *others)
+    if len(batch) != 1:
+        flat = tuple(k.reshape(a, (count, *a.shape[len(batch) :])) for a in flat)
+    if k.numpy and memory is not None and not k.complex:
+        compute = _program(memory, (key, k.dtype.char), compute, k, flat)
+    rows = max(1, _BLOCK_BYTES // (8 * width))
+    if k.numpy and count > 1 and (count > rows or count * width > _ALONE):
+        results = _in_blocks(k, compute, flat, rows)
+    else:
+        with quiet():
+            results = [_owned(for_all(k, r, count)) for r in compute(k, *flat)]
+    return results if len(batch) == 1 else [k.reshape(r, (*batch, *r.shape[1:])) for r in results]
+
+
+def _owned(result: Value) -> Value:
+    """Return a result that shares its memory with nothing else: steps may give views of arrays that they keep."""
+    return result.copy() if isinstance(result, np.ndarray) and result.base is not None else result
+
+
+def _program(memory: dict[Any, Any], key: Any, compute: Compute, k: Any, arrays: Sequence[np.ndarray]) -> Compute:
+    """Return the computation as a list of steps, remembered."""
+    key = ("program", key)
+    if key not in memory:
+        memory[key] = traced(compute, k.dtype, [a.shape[1:] for a in arrays])
+    return memory[key]  # type: ignore[no-any-return]
+
+
+def for_all(k: Any, result: Value, count: int) -> Value:
+    """Return a result that may be the same for all points as one for each."""
+    if result.shape[0] == count:
+        return result
+    full = k.broadcast(result, (count, *result.shape[1:]))
+    return full.copy() if isinstance(full, np.ndarray) else full * 1  # entries that share no memory
+
+
+def _in_blocks(k: Any, compute: Compute, arrays: Sequence[np.ndarray], rows: int) -> list[Value]:
+    count, workers = len(arrays[0]), threads()
+    rows = min(rows, -(-count // workers))
+    target = _Target(count)
+
+    def block(start: int) -> None:
+        with quiet():
+            target.put(start, rows, compute, k, [a[start : start + rows] for a in arrays])
+
+    starts = range(0, count, rows)
+    with single_threaded():
+        if workers == 1 or len(starts) == 1:
+            for start in starts:
+                block(start)
+        else:
+            list(_pool(workers).map(block, starts))
+    return target.arrays
+
+
+class _Target:
+    """The arrays that blocks write their results to, made when the first one is there."""
+
+    def __init__(self, count: int) -> None:
+        self.count, self.arrays = count, list[Any]()
+        self._lock = threading.Lock()
+
+    def put(self, start: int, rows: int, compute: Compute, k: Any, arrays: Sequence[np.ndarray]) -> None:
+        """Compute a block and write it where it belongs."""
+        out = [a[start : start + rows] for a in self.arrays]
+        results = compute(k, *arrays, out=out or None) if isinstance(compute, Program) else compute(k, *arrays)
+        with self._lock:
+            if not self.arrays:
+                self.arrays = [np.empty((self.count, *r.shape[1:]), r.dtype) for r in results]
+        for array, result, written in zip(self.arrays, results, out or self.arrays, strict=True):
+            if result is not written:
+                array[start : start + rows] = result
+
+
+def added(
+    k: Any, compute: Compute, width: int, *arrays: Value, memory: dict[Any, Any] | None = None, key: Any = None
+) -> list[Value]:
+    """Return the sums over all points of what `compute` gives as sums over some.
+
+    Parameters
+    ----------
+    k : Arrays
+        The kind of the arrays.
+    compute : callable
+        (kind, arrays …) -> arrays that do not have the leading axis N.
+    width : int
+        About how many numbers a point needs at a time: it decides the size of the blocks.
+    *arrays : array
+        Points and others, leading axis N.
+    memory : dict, optional
+        Where the steps of the computation are remembered for NumPy arrays, so that its rules are run once.
+    key : hashable, optional
+        What computation it is.
+
+    Returns
+    -------
+    list of array
+        The sums: each thread adds up its share of the blocks, and the shares are added in their order.
+    """
+    if not k.numpy:
+        return list(compute(k, *arrays))
+    count, workers = len(arrays[0]), threads()
+    compute = compute if memory is None else _program(memory, (key, k.dtype.char), compute, k, arrays)
+    if count * width <= _ALONE:
+        workers = 1
+    rows, size = max(1, _BLOCK_BYTES // (8 * max(1, width))), -(-count // workers)
+
+    def share(start: int) -> list[np.ndarray]:
+        with quiet():
+            return _sum_of_blocks(k, compute, [a[start : start + size] for a in arrays], rows)
+
+    starts = range(0, max(1, count), max(1, size))
+    with single_threaded():
+        shares = [share(0)] if len(starts) == 1 else list(_pool(workers).map(share, starts))
+    return [functools.reduce(operator.add, parts) for parts in zip(*shares, strict=True)]
+
+
+def _sum_of_blocks(k: Any, compute: Compute, arrays: Sequence[np.ndarray], rows: int) -> list[np.ndarray]:
+    sums = [np.array(a) for a in compute(k, *(a[:rows] for a in arrays))]
+    for start in range(rows, len(arrays[0]), rows):
+        for known, part in zip(sums, compute(k, *(a[start : start + rows] for a in arrays)), strict=True):
+            known += part
+    return sums
+
+
+def threads() -> int:
+    """Return how many threads share a batch: NEURALGEBRA_THREADS, or one for each core this process may use."""
+    given = os.environ.get("NEURALGEBRA_THREADS", "")
+    if given.isdecimal() and int(given):
+        return int(given)
+    if given:
+        raise UsageError(f"NEURALGEBRA_THREADS={shown(given)} received; a number of threads, at least 1, expected.")
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+@functools.cache
+def _pool(workers: int) -> ThreadPoolExecutor:
+    # Blocks free and take the same few MiB again and again. glibc gives freed memory back to the system, and takes it
+    # page by page, until it has seen one large block freed; so it sees one.
+    np.empty((1 << 25) - (1 << 16), np.uint8)
+    if hasattr(os, "register_at_fork"):
+        os.register_at_fork(after_in_child=_pool.cache_clear)
+    return ThreadPoolExecutor(workers, thread_name_prefix="neuralgebra")
+
+
+class _Limit:
+    """Linear algebra on one thread while any batch runs: the setting is one for the whole process."""
+
+    def __init__(self) -> None:
+        self.lock, self.users = threading.Lock(), 0
+        self.limiter: Any = None
+
+    @functools.cached_property
+    def controller(self) -> Any:
+        return threadpoolctl.ThreadpoolController().select(user_api="blas")
+
+    def enter(self) -> None:
+        with self.lock:
+            if not self.users:
+                self.limiter = self.controller.limit(limits=1)
+            self.users += 1
+
+    def leave(self) -> None:
+        with self.lock:
+            self.users -= 1
+            if not self.users:
+                self.limiter.restore_original_limits()
+
+
+_LIMIT = _Limit()
+
+
+@contextlib.contextmanager
+def single_threaded() -> Iterator[None]:
+    """Run linear algebra on the calling threads only."""
+    _LIMIT.enter()
+    try:
+        yield
+    finally:
+        _LIMIT.leave()
+
+
+# Points -----------------------------------------------------------------------------------------------------------
+
+
+def accept(network: Network, x: Any, dtype: Any = None) -> tuple[Arrays, Value]:
+    """Return the kind of x and x as a floating array with n coordinates on its last axis."""
+    x = _columns(network, x)
+    k, x = network.accept(x, dtype) if isinstance(network, Bound) else Arrays.accept(x, network.dtype, dtype)
+    if not len(x.shape) or x.shape[-1] != network.input_size:
+        raise ShapeError(
+            f"x of shape {tuple(x.shape)} received; (..., {network.input_size}) expected, one column for each of "
+            f"{', '.join(network.input_names[:8])}{' …' if network.input_size > 8 else ''}."
+        )
+    if dtype is None and not k.double and network.arrays and network.dtype == np.float64:
+        warnings.warn(
+            "float32 input: the float64 weights of this network are rounded to float32. Pass float64 to keep them.",
+            PrecisionWarning,
+            stacklevel=_outside(),
+        )
+    return k, x if network.output else x * 1  # no answer is the memory of the caller
+
+
+def _columns(network: Network, x: Any) -> Any:
+    """Return a data frame as an array whose columns are the inputs, matched by name; anything else as it is."""
+    if type(x) is np.ndarray:
+        return x
+    if isinstance(x, Network | Bound):
+        raise UsageError("a Network received as x; numbers expected. Write f @ g for the composition f(g(x)).")
+    if not (hasattr(x, "columns") and hasattr(x, "to_numpy")):
+        return x
+    missing = [name for name in network.input_names if name not in list(x.columns)]
+    if not missing:
+        return x[list(network.input_names)].to_numpy()
+    if network.input_names == default("x", network.input_size):
+        return x.to_numpy()
+    raise InputError(
+        f"a table with columns {shown(', '.join(map(str, x.columns)))} received; {shown(', '.join(missing))} missing.\n"
+        "Name the columns as the inputs, f.input_names, or pass x.to_numpy() in their order."
+    )
+
+
+def _outside() -> int:
+    """Return the stack level, for `accept`, of the first caller outside the package."""
+    level, frame = 1, sys._getframe(1)
+    while frame.f_back is not None and frame.f_globals.get("__name__", "").startswith("neuralgebra."):
+        level, frame = level + 1, frame.f_back
+    return level
