@@ -1,0 +1,114 @@
+"""Kinks: refused by name, or one-sided derivatives, against one-sided difference quotients and by hand."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+
+import neuralgebra as na
+from strategies import after
+
+KINKED = {name: row for name, row in na.activations().items() if row.kinks and not row.fingerprint}
+
+
+def quotient(f, x, v, h=2.0**-20):
+    """(f(x + h v) - f(x))/h; exact for piecewise linear functions of short binary numbers."""
+    return (f(x + h * v) - f(x)) / h
+
+
+def hinge() -> na.Network:
+    """Return relu(x1) - 2 relu(-x1 + x2)."""
+    return na.Network.from_layers([([[1.0, 0.0], [-1.0, 1.0]], None), ([[1.0, -2.0]], None)], "relu")
+
+
+def test_one_sided_jacobian_of_a_hinge():
+    left, right = hinge().jacobian([0.0, 0.0], kinks="interval")
+    assert left.tolist() == [[2.0, 0.0]]
+    assert right.tolist() == [[1.0, -2.0]]
+    assert hinge().jacobian([0.0, 0.0]).tolist() == [[0.0, 0.0]]
+
+
+def test_away_from_kinks_both_sides_are_the_jacobian():
+    x = np.array([[0.5, 1.0], [-0.25, 0.75]])
+    left, right = hinge().jacobian(x, kinks="interval")
+    assert np.array_equal(left, right)
+    assert np.array_equal(left, hinge().jacobian(x, kinks="raise"))
+
+
+@pytest.mark.parametrize("name", KINKED)
+def test_both_sides_of_every_kink_of_the_catalogue(name):
+    f = na.Network.function(name)
+    function = na.activation(name)
+    for at, order in function.points(_floats()):
+        if order == 0:
+            continue
+        left, right = f.taylor([float(at)], [1.0], order, kinks="interval")
+        h = 1e-6
+        for side, found in ((-1, left), (1, right)):
+            near = f.taylor([float(at) + side * h], [1.0], order)
+            np.testing.assert_allclose(found[order], near[order], atol=2e-5)
+        assert abs(left[order] - right[order]).max() > 1e-3  # it is a kink
+        assert found[0] == f([float(at)])
+
+
+def _floats():
+    from neuralgebra.arithmetic.arrays import Arrays
+
+    return Arrays(np.zeros(1))
+
+
+def test_composition_follows_the_direction_through_several_kinks():
+    rng = np.random.default_rng(3)
+    weights = [rng.integers(-3, 4, size=s).astype(float) for s in ((4, 2), (3, 4), (2, 3))]
+    f = na.Network.from_layers([(w, None) for w in weights], "relu")  # all units are at their kink at 0
+    x = np.zeros(2)
+    for v in ([1.0, 0.0], [0.0, -1.0], [1.0, 2.0], [-3.0, 1.0]):
+        left, right = f.jvp(x, v, kinks="interval")
+        assert np.array_equal(right, quotient(f, x, np.array(v)))
+        assert np.array_equal(left, -quotient(f, x, -np.array(v)))
+
+
+def test_equal_maxima_go_with_the_larger_series():
+    f = after(na.Network.from_layers([([[1.0], [-2.0], [1.0]], None)]), na.Maximum([[0, 1, 2], [0, 0, 0]]))
+    left, right = f.jacobian([0.0], kinks="interval")
+    assert left.tolist() == [[-2.0], [1.0]]
+    assert right.tolist() == [[1.0], [1.0]]
+    square = na.Network.function("square")
+    g = after(na.stack(square, square * 0), na.Maximum([[1, 0]]))  # equal up to order 1
+    assert g.taylor([0.0], [1.0], 2, kinks="interval")[1].ravel().tolist() == [0.0, 0.0, 2.0]
+
+
+def test_raise_names_layer_unit_and_point():
+    x = np.array([[1.0, 2.0], [1.0, 1.0]])
+    with pytest.raises(na.errors.KinkError, match=r"node 2 \(relu\), unit 2, is at the kink of relu at point 2 of 2"):
+        hinge().jacobian(x, kinks="raise")
+    with pytest.raises(na.errors.KinkError, match="order 2"):
+        hinge().hessian(x[1], kinks="raise")
+    with pytest.raises(na.errors.KinkError, match="unit 2"):
+        hinge().jvp(torch.tensor(x), [1.0, 0.0], kinks="raise")
+    f = after(na.Network.identity(2), na.Maximum([[0, 1], [1, 1]]))
+    with pytest.raises(na.errors.KinkError, match="unit 1, is at a tie"):
+        f.jacobian([1.0, 1.0], kinks="raise")
+    assert f.jacobian([1.0, 2.0], kinks="raise").tolist() == [[0.0, 1.0], [0.0, 1.0]]
+
+
+def test_a_kink_of_higher_order_concerns_higher_derivatives_only():
+    f = na.Network.function("elu")
+    assert f.jacobian([0.0], kinks="raise").tolist() == [[1.0]]
+    with pytest.raises(na.errors.KinkError, match="elu"):
+        f.hessian([0.0], kinks="raise")
+    assert [side[2].item() for side in f.taylor([0.0], [1.0], 2, kinks="interval")] == [1.0, 0.0]
+
+
+def test_words_that_are_not_known_are_refused():
+    with pytest.raises(na.errors.UsageError, match="choose, raise, interval"):
+        hinge().jacobian([0.0, 0.0], kinks="ignore")
+    with pytest.raises(na.errors.UnsupportedError, match="taylor"):
+        hinge().hessian([0.0, 0.0], kinks="interval")
+
+
+def test_under_torch_results_stay_there():
+    left, right = hinge().jacobian(torch.zeros(3, 2, dtype=torch.float64), kinks="interval")
+    assert isinstance(left, torch.Tensor)
+    assert left.shape == right.shape == (3, 1, 2)
