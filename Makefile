@@ -11,6 +11,7 @@ PIP := $(BIN)/python -m pip
 # A stamp lives in the environment it speaks of, and is older than pyproject.toml when it must be renewed.
 DEMO_READY := $(VENV)/.stamp-demo
 TEST_READY := $(VENV)/.stamp-test
+BENCH_READY := $(VENV)/.stamp-bench
 BENCHMARKS := $(sort $(wildcard benchmarks/[!_]*.py))
 
 .PHONY: demo test test-long check bench clean
@@ -31,7 +32,7 @@ check: $(TEST_READY)
 	$(BIN)/mypy
 	$(BIN)/python -m numpydoc lint $$(find src -name '*.py' | sort)
 
-bench: $(TEST_READY)
+bench: $(BENCH_READY)
 	@set -e; for script in $(BENCHMARKS); do echo "== $$script"; $(BIN)/python "$$script"; done
 
 clean:
@@ -45,6 +46,10 @@ $(DEMO_READY): pyproject.toml | $(BIN)/pip
 $(TEST_READY): pyproject.toml | $(BIN)/pip
 	$(PIP) install '$(TORCH)'
 	$(PIP) install -e '.[test]'
+	@touch $@
+
+$(BENCH_READY): pyproject.toml $(TEST_READY)
+	$(PIP) install -e '.[bench]'
 	@touch $@
 
 $(BIN)/pip:

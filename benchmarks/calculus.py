@@ -1,125 +1,78 @@
-"""Value, Jacobian and Hessian of whole batches, against PyTorch and JAX on the same machine in the same run.
+"""Derivatives of whole batches on NumPy arrays, against PyTorch, JAX, its jets and folx, all in one run.
 
-Every time is the median of several runs, in turns; ratios above 1 mean that neuralgebra on NumPy arrays is faster.
-Usage: python benchmarks/calculus.py [--markdown]
+Every peer is written as its own users would write it, in several ways where the best is not known beforehand; its
+numbers are compared with ours before it is timed. Times are medians of rounds taken in turns, each library in a
+process of its own; ratios above 1 mean that neuralgebra is faster. Memory is the growth of the resident set at its
+peak during one call, its result included, inputs and compilation not.
 """
 
 from __future__ import annotations
 
-import itertools
-import statistics
+import argparse
+import os
+import platform
 import sys
-import time
-from collections.abc import Callable
+from importlib.metadata import version
 
-import jax
-import numpy as np
-import torch
+from _process import OURS, measured, memory
+from _report import head, mebibytes, notes, row, table
+from _workloads import WORKLOADS, Workload
 
-import neuralgebra as na
-
-jax.config.update("jax_enable_x64", True)
-
-CASES = {
-    "4-32-32-2": ((4, 32, 32, 2), 1024),
-    "52-20-10-1": ((52, 20, 10, 1), 512),
-    "3-128-128-1": ((3, 128, 128, 1), 1024),
-}
-ROUNDS = 7
-
-
-def layers(sizes: tuple[int, ...]) -> list[tuple[np.ndarray, np.ndarray]]:
-    """Random weights, scaled so that tanh neither saturates nor is linear."""
-    rng = np.random.default_rng(0)
-    return [(rng.normal(size=(m, n)) / np.sqrt(n), rng.normal(size=m)) for n, m in itertools.pairwise(sizes)]
-
-
-def jax_questions(pairs: list, x: np.ndarray) -> dict[str, Callable[[], object]]:
-    """The best of JAX: jit of vmap of jacfwd, jacrev, hessian."""
-    weights = [(jax.numpy.asarray(a), jax.numpy.asarray(b)) for a, b in pairs]
-
-    def f(v):
-        for a, b in weights[:-1]:
-            v = jax.numpy.tanh(a @ v + b)
-        return weights[-1][0] @ v + weights[-1][1]
-
-    points = jax.numpy.asarray(x)
-    jacobian = jax.jacrev if pairs[-1][0].shape[0] <= x.shape[1] else jax.jacfwd
-    functions = {"value": f, "Jacobian": jacobian(f), "Hessian": jax.hessian(f)}
-    compiled = {name: jax.jit(jax.vmap(g)) for name, g in functions.items()}
-    return {name: (lambda g=g: g(points).block_until_ready()) for name, g in compiled.items()}
-
-
-def torch_questions(pairs: list, x: np.ndarray) -> dict[str, Callable[[], object]]:
-    """torch.func: vmap of jacrev, hessian."""
-    weights = [(torch.tensor(a), torch.tensor(b)) for a, b in pairs]
-
-    def f(v):
-        for a, b in weights[:-1]:
-            v = torch.tanh(a @ v + b)
-        return weights[-1][0] @ v + weights[-1][1]
-
-    points = torch.tensor(x)
-    functions = {"value": f, "Jacobian": torch.func.jacrev(f), "Hessian": torch.func.hessian(f)}
-    return {name: (lambda g=g: torch.vmap(g)(points)) for name, g in functions.items()}
-
-
-def median_times(questions: dict[str, Callable[[], object]]) -> dict[str, float]:
-    """Seconds of each, measured in turns so that noise falls on all alike."""
-    for ask in questions.values():
-        ask()
-    times: dict[str, list[float]] = {name: [] for name in questions}
-    for _ in range(ROUNDS):
-        for name, ask in questions.items():
-            start = time.perf_counter()
-            ask()
-            times[name].append(time.perf_counter() - start)
-    return {name: statistics.median(t) for name, t in times.items()}
-
-
-def rows() -> list[list[str]]:
-    """One row for each network and quantity."""
-    table = []
-    for name, (sizes, count) in CASES.items():
-        pairs = layers(sizes)
-        f = na.Network.from_layers(pairs, "tanh")
-        x = np.random.default_rng(1).normal(size=(count, sizes[0]))
-        ours = {
-            "value": lambda f=f, x=x: f(x),
-            "Jacobian": lambda f=f, x=x: f.jacobian(x),
-            "Hessian": lambda f=f, x=x: f.hessian(x),
-        }
-        peers = {"jax": jax_questions(pairs, x), "torch": torch_questions(pairs, x)}
-        for quantity, ask in ours.items():
-            for peer in peers.values():
-                np.testing.assert_allclose(np.asarray(peer[quantity]()), ask(), rtol=1e-9, atol=1e-10)
-            t = median_times({"us": ask, **{p: q[quantity] for p, q in peers.items()}})
-            table.append(
-                [
-                    name,
-                    str(count),
-                    quantity,
-                    *(f"{1e3 * t[k]:.2f}" for k in ("us", "jax", "torch")),
-                    f"{t['jax'] / t['us']:.2f}",
-                    f"{t['torch'] / t['us']:.2f}",
-                ]
-            )
-    return table
+PEERS = ["torch", "torch.compile", "jax", "jet", "folx"]
 
 
 def main() -> None:
-    """Print the table."""
-    head = ["network", "points", "quantity", "neuralgebra ms", "jax.jit ms", "torch.func ms", "jax / us", "torch / us"]
-    separator = " | " if "--markdown" in sys.argv else "  "
-    table = [head, *rows()]
-    widths = [max(len(row[i]) for row in table) for i in range(len(head))]
-    for number, row in enumerate(table):
-        line = separator.join(
-            cell.ljust(w) if i in (0, 2) else cell.rjust(w) for i, (cell, w) in enumerate(zip(row, widths, strict=True))
-        )
-        print(f"| {line} |" if "--markdown" in sys.argv else line)
-        if number == 0 and "--markdown" in sys.argv:
-            print("|" + "|".join("---" if i in (0, 2) else "---:" for i in range(len(head))) + "|")
+    """Print the tables."""
+    options = arguments()
+    chosen = selected(options)
+    names = [*([] if options.peers else [OURS]), *(options.against or PEERS)]
+    print(machine(), end="\n\n")
+    rows, remarks = [], []
+    for work in [work.of(dtype) for work in chosen for dtype in options.dtype]:
+        results = measured(work, names)
+        rows.append(row(work, results))
+        remarks += notes(work, results)
+        print("  ".join(rows[-1]), file=sys.stderr, flush=True)
+    print(table(head([name for name in names if name != OURS]), rows, options.markdown))
+    print("", *remarks, sep="\n- " if options.markdown else "\n")
+    if OURS in names:
+        print("", table(*growth(chosen), options.markdown), sep="\n")
+
+
+def arguments() -> argparse.Namespace:
+    """Return what the command line asks for."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--markdown", action="store_true", help="print Markdown")
+    parser.add_argument("--only", type=lambda s: s.split(","), help="workloads, as in 4,6 or 8a")
+    parser.add_argument("--dtype", type=lambda s: s.split(","), default=["float64", "float32"], help="as in float32")
+    parser.add_argument("--peers", action="store_true", help="only the peers")
+    parser.add_argument("--against", type=lambda s: s.split(","), help=f"some of {','.join(PEERS)}")
+    return parser.parse_args()
+
+
+def selected(options: argparse.Namespace) -> list[Workload]:
+    """Return the workloads chosen by their keys, or by the number that a key begins with."""
+    return [work for work in WORKLOADS if not options.only or {work.key, work.key.rstrip("abcd")} & set(options.only)]
+
+
+def machine() -> str:
+    """Return what the numbers depend on."""
+    packages = ", ".join(f"{name} {version(name)}" for name in ("numpy", "torch", "jax", "folx"))
+    return f"Python {platform.python_version()}, {packages}; {platform.machine()}, {os.cpu_count()} cores"
+
+
+def growth(chosen: list[Workload]) -> tuple[list[str], list[list[str]]]:
+    """Return our peak less the result, in MiB, for 1, 4 and 16 times a quarter of the points."""
+    rows = []
+    for work in (work for work in chosen if work.points > 100):
+        sizes = [work.at(factor * work.points // 4) for factor in (1, 4, 16)]
+        rows.append([f"{work.key} {work.title}", work.dtype, *(mebibytes(_workspace(size)) for size in sizes)])
+    return ["workload", "dtype", "N/4", "N", "4 N"], rows
+
+
+def _workspace(work: Workload) -> float | None:
+    peak = memory(OURS, work)
+    return None if peak is None else max(0, peak - work.result_bytes)
 
 
 if __name__ == "__main__":
