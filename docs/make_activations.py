@@ -26,6 +26,7 @@ whose derivatives are again polynomials in z and the chain. Everything else foll
 Taylor recurrence, the formula, the enclosure by balls. [Extending](extending.md) shows how to add one.
 
 `na.activation("leaky_relu", slope=0.2)` makes one with a parameter; a list of numbers gives one value per coordinate.
+A derivative is an activation again, with the same chain: `"tanh'"`, `"tanh''"`, `"tanh^(3)"`, up to order 32.
 
 ## The catalogue
 
