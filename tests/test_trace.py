@@ -1,4 +1,4 @@
-"""Computations on NumPy arrays as lists of steps: the same numbers bit for bit, in any blocks, on any threads."""
+"""Computations on NumPy arrays as lists of steps: the same numbers, in any blocks, on any threads."""
 
 from __future__ import annotations
 
@@ -29,28 +29,30 @@ def untraced() -> contextlib.AbstractContextManager[object]:
     return mock.patch.object(run, "_program", lambda memory, key, compute, k, arrays: compute)
 
 
-def expect_same_bits(f: na.Network, x: np.ndarray, questions: list[str]) -> None:
+def expect_same_numbers(f: na.Network, x: np.ndarray, questions: list[str]) -> None:
+    """The same but for the order of sums, which depends on where numbers lie in memory."""
     for question in questions:
         ours = ask(question, f, x)
         with untraced():
             theirs = ask(question, f, x)
         assert ours.dtype == theirs.dtype
-        np.testing.assert_array_equal(ours, theirs, err_msg=question)
+        atol = 1e-14 * np.abs(theirs[np.isfinite(theirs)]).max(initial=0.0)
+        np.testing.assert_allclose(ours, theirs, rtol=1e-12, atol=atol, err_msg=question)
 
 
 @settings(max_examples=25)
 @given(st.data())
-def test_random_networks_bit_for_bit(data: st.DataObject) -> None:
+def test_random_networks(data: st.DataObject) -> None:
     f = data.draw(networks(inputs=2))
-    expect_same_bits(f, data.draw(points(2, rows=3)), list(QUESTIONS))
+    expect_same_numbers(f, data.draw(points(2, rows=3)), list(QUESTIONS))
 
 
 @pytest.mark.parametrize("name", ALL)
-def test_every_layer_and_every_activation_is_traced_bit_for_bit(name: str) -> None:
+def test_every_layer_and_every_activation_is_traced(name: str) -> None:
     f = ALL[name]
     f.memory.clear()
     x = np.random.default_rng(1).uniform(-0.5, 0.5, size=(3, f.input_size))
-    expect_same_bits(f, x, FEW if name in activation_networks() else list(QUESTIONS))
+    expect_same_numbers(f, x, FEW if name in activation_networks() else list(QUESTIONS))
     programs = [p for key, p in f.memory.items() if isinstance(key, tuple) and key[0] == "program"]
     assert len(programs) >= len(FEW)
     assert all(isinstance(p, Program) for p in programs)
@@ -75,15 +77,10 @@ DEEP = na.Network.from_layers([(np.random.default_rng(n).normal(size=(16, 16)) /
 
 @pytest.mark.parametrize("f", [WIDE, DEEP], ids=["wide", "deep"])
 @pytest.mark.parametrize("rows", [700, 3000])
-def test_arrays_that_are_written_over_bit_for_bit(f: na.Network, rows: int) -> None:
+def test_arrays_that_are_written_over(f: na.Network, rows: int) -> None:
     x = np.random.default_rng(3).normal(size=(rows, f.input_size))
     slow = {"derivatives", "biharmonic"} if f is DEEP else set()
-    expect_same_bits(f, x, [q for q in QUESTIONS if q not in {"operators", *slow}])
-    # Products of one matrix for each point lie in memory in another order, and so their sums run in another.
-    ours = ask("operators", f, x)
-    with untraced():
-        theirs = ask("operators", f, x)
-    np.testing.assert_allclose(ours, theirs, rtol=1e-12, atol=1e-14 * np.abs(theirs).max())
+    expect_same_numbers(f, x, [q for q in QUESTIONS if q not in slow])
 
 
 @pytest.mark.parametrize("rows", [3, 2000])
@@ -103,14 +100,14 @@ def test_a_program_writes_over_nothing_but_arrays_of_its_own_that_are_done_with(
     def compute(k: Arrays, x: np.ndarray, y: np.ndarray) -> list[np.ndarray]:
         rate = k.exp(x * 2.0)
         turned = k.permute(rate, (1, 0))
-        return [rate, (rate + 1.0) * y, turned + 0.0, y * 3.0]
+        return [rate, turned + 0.0, (rate + 1.0) * y, y * 3.0]
 
     program = traced(compute, np.float64, [(3,), (3,)])
     assert isinstance(program, Program)
     x, y = np.random.default_rng(5).normal(size=(2, 5000, 3))
     given = x.copy(), y.copy()
     rate = np.exp(x * 2.0)
-    expected = [rate, (rate + 1.0) * y, rate.T, y * 3.0]
+    expected = [rate, rate.T, (rate + 1.0) * y, y * 3.0]
     for out in (None, [np.empty_like(e) for e in expected]):
         for ours, theirs in zip(program(Arrays(x), x, y, out=out), expected, strict=True):
             np.testing.assert_array_equal(ours, theirs)
@@ -126,7 +123,7 @@ def test_numbers_that_are_not_finite_are_computed_as_written(name: str, value: f
     f = ALL[name]
     x = np.random.default_rng(5).uniform(-0.5, 0.5, size=(3, f.input_size))
     x[1, 0] = value
-    expect_same_bits(f, x, ["value", "hessian", "taylor"])
+    expect_same_numbers(f, x, ["value", "hessian", "taylor"])
     alone = f(x[[0, 2]])
     np.testing.assert_allclose(f(x)[[0, 2]], alone, rtol=1e-14, atol=1e-300)
 
@@ -144,7 +141,7 @@ def test_a_program_gives_way_where_its_finite_steps_would_be_wrong() -> None:
 
 
 def test_one_block_that_is_not_finite_leaves_the_others_alone(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(run, "_BLOCK_BYTES", 1 << 14)
+    monkeypatch.setattr(run, "_STEP_BYTES", 1 << 12)
     f = after(WIDE, na.Elementwise("silu"))
     x = np.random.default_rng(6).normal(size=(4000, 3))
     clean = f.jacobian(x)
@@ -160,8 +157,9 @@ def test_one_block_that_is_not_finite_leaves_the_others_alone(monkeypatch: pytes
 
 @contextlib.contextmanager
 def blocks(count: int | None, threads: str) -> Iterator[None]:
-    size = run._BLOCK_BYTES if count is None else count
-    with mock.patch.object(run, "_BLOCK_BYTES", size), mock.patch.dict("os.environ", NEURALGEBRA_THREADS=threads):
+    step, block = (run._STEP_BYTES, run._BLOCK_BYTES) if count is None else (count, 100 * count)
+    sizes = mock.patch.multiple(run, _STEP_BYTES=step, _BLOCK_BYTES=block)
+    with sizes, mock.patch.dict("os.environ", NEURALGEBRA_THREADS=threads):
         yield
 
 
@@ -170,7 +168,7 @@ def test_blocks_on_threads_are_one_block(question: str) -> None:
     x = np.random.default_rng(7).normal(size=(1001, 3))
     with blocks(1 << 40, "1"):
         whole = ask(question, WIDE, x)
-    for size, threads in ((1 << 16, "1"), (1 << 16, "3"), (None, "2")):
+    for size, threads in ((1 << 10, "1"), (1 << 12, "3"), (None, "2")):
         with blocks(size, threads):
             cut = ask(question, WIDE, x)
         atol = 1e-13 * np.abs(whole).max()

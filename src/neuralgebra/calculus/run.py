@@ -34,8 +34,10 @@ __all__ = ["accept", "added", "evaluate", "for_all"]
 Compute = Callable[..., Sequence[Value]]
 """(kind, points (N, n), …) -> arrays with leading axis N, or 1 where all points have the same."""
 
-_BLOCK_BYTES = 1 << 22
-_ALONE = 1 << 14  # numbers in all, below which a second thread costs more than it gives
+# Threads take turns at Python: a step must compute for longer than a turn takes, about 5 µs, and should stay in cache.
+_STEP_BYTES = 3 << 16  # that a step computes, on average
+_BLOCK_BYTES = 1 << 24  # that are needed at a time, at most
+_ALONE = 1 << 17  # numbers in all, below which a second thread costs more than it gives
 
 
 def evaluate(
@@ -58,7 +60,7 @@ def evaluate(
     compute : callable
         (kind, points (N, n), others (N, …)) -> arrays with leading axis N or 1.
     width : int
-        About how many numbers a point needs at a time: it decides the size of the blocks.
+        About how many numbers a point needs at a time: it decides the size of the blocks where steps are not known.
     *others : array
         Further arrays, cut along with the points: leading axes are those of x.
     memory : dict, optional
@@ -78,13 +80,27 @@ def evaluate(
         flat = tuple(k.reshape(a, (count, *a.shape[len(batch) :])) for a in flat)
     if k.numpy and memory is not None and not k.complex:
         compute = _program(memory, (key, k.dtype.char), compute, k, flat)
-    rows = max(1, _BLOCK_BYTES // (8 * width))
-    if k.numpy and count > 1 and (count > rows or count * width > _ALONE):
-        results = _in_blocks(k, compute, flat, rows)
+    if k.numpy and count > 1 and _pays(compute, width, count):
+        results = _in_blocks(k, compute, flat, _rows(compute, width))
     else:
         with quiet():
-            results = [_owned(for_all(k, r, count)) for r in compute(k, *flat)]
+            results = list(compute(k, *flat))
+        if not isinstance(compute, Program) or count != 1:
+            results = [_owned(for_all(k, r, count)) for r in results]
     return results if len(batch) == 1 else [k.reshape(r, (*batch, *r.shape[1:])) for r in results]
+
+
+def _pays(compute: Compute, width: int, count: int) -> bool:
+    """Return whether so many points are worth blocks and threads."""
+    numbers = compute.schedule.work if isinstance(compute, Program) else width
+    return count * numbers > _ALONE or count > _rows(compute, width)
+
+
+def _rows(compute: Compute, width: int) -> int:
+    """Return how many points make a block."""
+    if isinstance(compute, Program):
+        return compute.schedule.rows(_STEP_BYTES, _BLOCK_BYTES)
+    return max(1, _BLOCK_BYTES // (32 * width))
 
 
 def _owned(result: Value) -> Value:
@@ -158,7 +174,7 @@ def added(
     compute : callable
         (kind, arrays …) -> arrays that do not have the leading axis N.
     width : int
-        About how many numbers a point needs at a time: it decides the size of the blocks.
+        About how many numbers a point needs at a time: it decides the size of the blocks where steps are not known.
     *arrays : array
         Points and others, leading axis N.
     memory : dict, optional
@@ -175,9 +191,9 @@ def added(
         return list(compute(k, *arrays))
     count, workers = len(arrays[0]), threads()
     compute = compute if memory is None else _program(memory, (key, k.dtype.char), compute, k, arrays)
-    if count * width <= _ALONE:
+    if not _pays(compute, width, count):
         workers = 1
-    rows, size = max(1, _BLOCK_BYTES // (8 * max(1, width))), -(-count // workers)
+    rows, size = _rows(compute, width), -(-count // workers)
 
     def share(start: int) -> list[np.ndarray]:
         with quiet():

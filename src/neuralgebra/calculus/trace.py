@@ -16,7 +16,7 @@ from numpy.lib.mixins import NDArrayOperatorsMixin
 
 from neuralgebra.arithmetic.arrays import Arrays
 
-__all__ = ["POINTS", "NotTraceable", "Recorder", "Step", "Tape", "Traced", "Unbounded", "taken"]
+__all__ = ["POINTS", "NotTraceable", "Recorder", "Step", "Tape", "Traced", "Unbounded"]
 
 POINTS = 1_000_003
 
@@ -38,22 +38,22 @@ class Step:
     Parameters
     ----------
     function : callable
-        A NumPy function.
+        (arguments …, out=array for the result), or, for a view, arguments -> result.
     arguments : tuple
-        Traced arrays and constants, in its order.
-    options : tuple of (str, Any)
-        Keywords; shapes among them may contain the number of points.
+        Traced arrays and constants.
     result : int
         Place of the result.
     view : bool
         Whether the result shares the memory of the first argument.
+    check : bool
+        Whether there is no result.
     """
 
     function: Callable[..., Any]
     arguments: tuple[Any, ...]
-    options: tuple[tuple[str, Any], ...]
     result: int
-    view: bool
+    view: bool = False
+    check: bool = False
 
 
 class Tape:
@@ -76,17 +76,11 @@ class Tape:
         return self.arrays[-1]
 
     def add(
-        self,
-        function: Any,
-        arguments: Sequence[Any],
-        result: Shape,
-        floating: bool = True,
-        view: bool = False,
-        **options: Any,
+        self, function: Any, arguments: Sequence[Any], result: Shape, floating: bool = True, **kind: bool
     ) -> Traced:
         """Write down a step whose result has a shape; return the stand-in of it."""
         made = self.new(result, floating)
-        self.steps.append(Step(function, tuple(arguments), tuple(options.items()), made.place, view))
+        self.steps.append(Step(function, tuple(arguments), made.place, **kind))
         return made
 
 
@@ -120,15 +114,16 @@ class Traced(NDArrayOperatorsMixin):
 
     def __array_ufunc__(self, ufunc: Any, method: str, *inputs: Any, out: Any = None, **options: Any) -> Traced:
         del out  # in place or not, the result is a new one here
-        if method != "__call__" or options:
+        if method != "__call__" or options or ufunc.nout > 1:
             raise NotTraceable(ufunc.__name__)
         shapes = [_shape(a) for a in inputs]
         if ufunc.signature:
             shape = _CONTRACTIONS[ufunc.__name__](*shapes) if ufunc.__name__ in _CONTRACTIONS else _unknown(ufunc)
         else:
             shape = np.broadcast_shapes(*shapes)
-        floating = ufunc.types[0][-1] != "?" or ufunc.__name__ in ("add", "multiply", "maximum", "minimum")
-        return self.tape.add(ufunc, inputs, shape, floating)
+        dtypes = [getattr(a, "dtype", type(a)) for a in inputs]
+        result = ufunc.resolve_dtypes((*dtypes, None))[-1]
+        return self.tape.add(ufunc, inputs, shape, result.kind != "b")
 
     def __array_function__(self, function: Any, types: Any, arguments: Any, options: Any) -> Any:
         del types
@@ -148,7 +143,9 @@ class Traced(NDArrayOperatorsMixin):
     def astype(self, dtype: Any, copy: bool = True) -> Traced:
         """Return the array with another dtype."""
         del copy
-        return self.tape.add(_astype, (self, dtype), self.shape)
+        if np.dtype(dtype) != self.tape.dtype:
+            raise NotTraceable(f"astype {dtype}")
+        return self.tape.add(_converted, (self,), self.shape)
 
 
 def _shape(a: Any) -> Shape:
@@ -159,8 +156,8 @@ def _item(x: np.ndarray, key: Any) -> Any:
     return x[key]
 
 
-def _astype(x: np.ndarray, dtype: Any) -> Any:
-    return x.astype(dtype)
+def _converted(x: np.ndarray, out: np.ndarray) -> None:
+    np.copyto(out, x)
 
 
 def _unknown(function: Any) -> Shape:
@@ -187,7 +184,7 @@ def _reshape(tape: Tape, x: Any, shape: Any = None, /, newshape: Any = None, **o
     shape = tuple(shape if newshape is None else newshape)
     known = int(np.prod([n for n in shape if n != -1], dtype=object))
     full = tuple(int(np.prod(x.shape, dtype=object)) // max(1, known) if n == -1 else n for n in shape)
-    return tape.add(np.reshape, (x,), full, x.floating, view=True, shape=full)
+    return tape.add(np.reshape, (x,), full, x.floating, view=True)
 
 
 def _transpose(tape: Tape, x: Any, axes: Any = None) -> Traced:
@@ -196,7 +193,7 @@ def _transpose(tape: Tape, x: Any, axes: Any = None) -> Traced:
 
 
 def _broadcast_to(tape: Tape, x: Any, shape: Any) -> Traced:
-    return tape.add(np.broadcast_to, (x,), tuple(shape), x.floating, view=True, shape=tuple(shape))
+    return tape.add(np.broadcast_to, (x,), tuple(shape), x.floating, view=True)
 
 
 def _take(tape: Tape, x: Any, indices: Any, axis: int) -> Traced:
@@ -205,12 +202,11 @@ def _take(tape: Tape, x: Any, indices: Any, axis: int) -> Traced:
     if len(indices) == 1 and np.ndim(indices) == 1:  # one row is a view
         key = (slice(None),) * at + (slice(int(indices[0]), int(indices[0]) + 1),)
         return tape.add(_item, (x, key), shape, x.floating, view=True)
-    return tape.add(taken, (x, indices, at), shape, x.floating)
+    return tape.add(_taken, (x, indices, at), shape, x.floating)
 
 
-def taken(x: np.ndarray, indices: np.ndarray, axis: int, out: np.ndarray | None = None) -> Any:
-    """Return entries of x; indices are known to be good, and NumPy is much faster when it need not refuse any."""
-    return x.take(indices, axis, out, "clip")
+def _taken(x: np.ndarray, indices: np.ndarray, axis: int, out: np.ndarray) -> None:
+    x.take(indices, axis, out, "clip")  # indices are known to be good: NumPy is much faster when it need not refuse any
 
 
 def _concatenate(tape: Tape, parts: Any, axis: int = 0) -> Traced:
@@ -219,8 +215,8 @@ def _concatenate(tape: Tape, parts: Any, axis: int = 0) -> Traced:
     return tape.add(_joined, (axis, *parts), (*first[:at], size, *first[at + 1 :]))
 
 
-def _joined(axis: int, *parts: np.ndarray) -> Any:
-    return np.concatenate(parts, axis=axis)
+def _joined(axis: int, *parts: np.ndarray, out: np.ndarray) -> None:
+    np.concatenate(parts, axis, out)
 
 
 def _reduced(function: Any) -> Callable[..., Traced]:
@@ -233,22 +229,31 @@ def _reduced(function: Any) -> Callable[..., Traced]:
     return rule
 
 
-def _sum(x: np.ndarray, axis: int, keepdims: Any) -> Any:
-    return np.add.reduce(x, axis, keepdims=keepdims)
+def _sum(x: np.ndarray, axis: int, keepdims: bool, out: np.ndarray) -> None:
+    np.add.reduce(x, axis, out=out, keepdims=keepdims)
 
 
-def _max(x: np.ndarray, axis: int, keepdims: Any) -> Any:
-    return np.maximum.reduce(x, axis, keepdims=keepdims)
+def _max(x: np.ndarray, axis: int, keepdims: bool, out: np.ndarray) -> None:
+    np.maximum.reduce(x, axis, out=out, keepdims=keepdims)
 
 
 def _where(tape: Tape, condition: Any, yes: Any, no: Any) -> Traced:
     shape = np.broadcast_shapes(_shape(condition), _shape(yes), _shape(no))
-    return tape.add(np.where, (condition, yes, no), shape)
+    return tape.add(_either, (condition, yes, no), shape)
+
+
+def _either(condition: np.ndarray, yes: Any, no: Any, out: np.ndarray) -> None:
+    np.copyto(out, no)
+    np.copyto(out, yes, where=condition)
 
 
 def _full_like(tape: Tape, x: Any, value: Any, **options: Any) -> Traced:
     del options
-    return tape.add(np.full_like, (x, value), x.shape)
+    return tape.add(_filled, (value,), x.shape)
+
+
+def _filled(value: Any, out: np.ndarray) -> None:
+    out.fill(value)
 
 
 _FUNCTIONS: dict[str, Callable[..., Any]] = {
@@ -287,18 +292,18 @@ class Recorder(Arrays):
         """Return zeros of a shape, which may contain the number of points."""
         if all(n % POINTS for n in shape):
             return super().zeros(shape)
-        return self.tape.add(np.zeros, (), shape, shape=shape, dtype=self.dtype)
+        return self.tape.add(_filled, (0.0,), shape)
 
     def broadcast(self, x: Any, shape: tuple[int, ...]) -> Any:
         """Return x repeated to a shape, which may contain the number of points."""
         if isinstance(x, Traced) or all(n % POINTS for n in shape):
             return super().broadcast(x, shape)
-        return self.tape.add(np.broadcast_to, (x,), shape, shape=shape)
+        return self.tape.add(np.broadcast_to, (x,), shape, view=True)
 
     def bounded(self, x: Any) -> bool:
         """Write down that finite numbers are expected here."""
         if isinstance(x, Traced):
-            self.tape.add(_finite, (x,), ())
+            self.tape.add(_finite, (x,), (), check=True)
             return True
         return super().bounded(x)
 

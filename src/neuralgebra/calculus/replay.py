@@ -1,0 +1,183 @@
+"""The steps of a program bound to memory, for one number of points on one thread.
+
+Every array has its place in one piece of memory before the first number is computed: a place is taken again as soon
+as nobody needs what stands there, so that little memory is used and stays in the cache, and views are made once.
+What is left of a step is one call.
+"""
+
+from __future__ import annotations
+
+import bisect
+import math
+import threading
+from collections.abc import Callable, Sequence
+from functools import partial
+from typing import Any
+
+import numpy as np
+
+from neuralgebra.calculus.schedule import Schedule, sized
+from neuralgebra.calculus.trace import Step, Traced
+
+__all__ = ["WORKSPACE", "Replay"]
+
+_BYTES = 1 << 26  # address space for each thread; only what is used takes memory
+_LINE = 64  # bytes, alignment
+
+
+class _Workspace(threading.local):
+    """The memory of a thread, which all programs share, and whether one of them is using it."""
+
+    def __init__(self) -> None:
+        memory = np.empty(_BYTES + _LINE, np.uint8)
+        start = -memory.ctypes.data % _LINE
+        self.bytes = memory[start : start + _BYTES]
+        self.busy = False
+
+
+WORKSPACE = _Workspace()
+
+
+class _Places:
+    """Which bytes of the workspace are taken: the lowest that are free are taken first."""
+
+    def __init__(self) -> None:
+        self.free = [(0, _BYTES)]
+        self.taken: dict[int, list[tuple[int, int]]] = {}
+
+    def take(self, owner: int, size: int) -> int | None:
+        """Return where so many bytes are free, and take them; None if they are not."""
+        size = -(-max(1, size) // _LINE) * _LINE
+        for i, (start, length) in enumerate(self.free):
+            if length >= size:
+                self.free[i : i + 1] = [(start + size, length - size)] if length > size else []
+                self.taken.setdefault(owner, []).append((start, size))
+                return start
+        return None
+
+    def hand_over(self, owner: int, heir: int) -> None:
+        """Give the bytes of one to another."""
+        self.taken[heir] = self.taken.pop(owner, [])
+
+    def give_back(self, owner: int) -> None:
+        """Make the bytes of an owner free."""
+        for start, size in self.taken.pop(owner, ()):
+            i = bisect.bisect(self.free, (start, size))
+            if i < len(self.free) and self.free[i][0] == start + size:
+                size += self.free.pop(i)[1]
+            if i and sum(self.free[i - 1]) == start:
+                start, size = self.free[i - 1][0], size + self.free[i - 1][1]
+                i -= 1
+                del self.free[i]
+            self.free.insert(i, (start, size))
+
+
+class Replay:
+    """The steps of a program, bound.
+
+    Parameters
+    ----------
+    schedule : Schedule
+        The steps and the lifetimes of their arrays.
+    count : int
+        Number of points.
+    """
+
+    def __init__(self, schedule: Schedule, count: int) -> None:
+        self._schedule, self._count, self._places = schedule, count, _Places()
+        self.kept = True  # all arrays are in the workspace: to keep the steps costs no memory
+        self._runs: list[Callable[[], Any]] = []
+        self._targets: list[Any] = [None] * len(schedule.results)
+        self._inputs = [self._new(place) for place in range(schedule.inputs)]
+        self._arrays: dict[int, Any] = dict(enumerate(self._inputs))
+        for at, step in enumerate(schedule.steps):
+            self._bind(at, step)
+            for root in schedule.done(at):
+                self._places.give_back(root)
+        self._results = [self._arrays.pop(r.place, None) if isinstance(r, Traced) else r for r in schedule.results]
+        shapes = {i: (sized(schedule.arrays[p].shape, count), schedule.dtype) for p, i in schedule.direct.items()}
+        self._like = [shapes.get(i) for i in range(len(schedule.results))]
+        del self._arrays
+
+    def __call__(self, arguments: Sequence[np.ndarray], out: Sequence[np.ndarray] | None) -> list[np.ndarray]:
+        """Return the results, written to arrays if these are given."""
+        for buffer, argument in zip(self._inputs, arguments, strict=True):
+            buffer[...] = argument
+        targets, results = self._targets, self._results
+        targets[:] = self._made() if out is None else out
+        for run in self._runs:
+            run()
+        if out is None:
+            return [made if result is None else result.copy() for made, result in zip(targets, results, strict=True)]
+        for target, result in zip(out, results, strict=True):
+            if result is not None:
+                target[...] = result
+        return list(out)
+
+    def _made(self) -> list[np.ndarray | None]:
+        """Return arrays for the results that are written where the caller wants them."""
+        return [np.empty(*like) if like else None for like in self._like]
+
+    def _bind(self, at: int, step: Step) -> None:
+        """Turn a step into a call, or into a view."""
+        arguments = [self._argument(a) for a in step.arguments]
+        if step.check:
+            self._runs.append(partial(step.function, *arguments))
+        elif step.view:
+            self._arrays[step.result] = self._view(step, arguments)
+        elif step.result in self._schedule.direct:
+            result = self._schedule.direct[step.result]
+            self._runs.append(partial(_written, step.function, arguments, self._targets, result))
+        else:
+            self._arrays[step.result] = out = self._output(at, step)
+            self._runs.append(_call(step.function, arguments, out))
+
+    def _argument(self, a: Any) -> Any:
+        if isinstance(a, Traced):
+            return self._arrays[a.place]
+        return np.asarray(a, self._schedule.dtype) if type(a) is float else a
+
+    def _view(self, step: Step, arguments: Sequence[Any]) -> Any:
+        """Return a view, or the copy that a view of scattered numbers must be."""
+        shape = sized(self._schedule.arrays[step.result].shape, self._count)
+        if step.function is np.reshape:
+            view = arguments[0].reshape(shape)
+        elif step.function is np.broadcast_to:
+            view = np.broadcast_to(arguments[0], shape)
+        else:
+            view = step.function(*arguments)
+        given = arguments[0]
+        if not isinstance(step.arguments[0], Traced) or not view.size or np.may_share_memory(view, given):
+            return view
+        copy = self._new(step.result)
+        self._runs.append(partial(np.copyto, copy.reshape(given.shape), given))
+        return copy
+
+    def _output(self, at: int, step: Step) -> np.ndarray:
+        """Return where a step writes to: over an argument that is not needed again, or to a new place."""
+        over = self._schedule.overwritten(at)
+        if over is None:
+            return self._new(step.result)
+        self._places.hand_over(over, step.result)
+        array: np.ndarray = self._arrays[over]
+        return array
+
+    def _new(self, place: int) -> np.ndarray:
+        traced = self._schedule.arrays[place]
+        shape = sized(traced.shape, self._count)
+        size = math.prod(shape) * traced.dtype.itemsize
+        start = self._places.take(self._schedule.roots[place], size)
+        if start is None:
+            self.kept = False
+            return np.empty(shape, traced.dtype)
+        return WORKSPACE.bytes[start : start + size].view(traced.dtype).reshape(shape)
+
+
+def _call(function: Callable[..., Any], arguments: Sequence[Any], out: np.ndarray) -> Callable[[], Any]:
+    if isinstance(function, np.ufunc) and function not in (np.maximum, np.minimum):
+        return partial(function, *arguments, out)  # a keyword takes longer
+    return partial(function, *arguments, out=out)
+
+
+def _written(function: Callable[..., Any], arguments: Sequence[Any], targets: Sequence[Any], at: int) -> None:
+    function(*arguments, out=targets[at])
