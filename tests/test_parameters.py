@@ -320,8 +320,6 @@ def test_jax_is_not_imported_and_may_come_late():
         f([0.0, 0.0])
         assert "jax" not in sys.modules
         import jax
-        assert len(jax.tree.leaves(f)) == 1 and jax.tree.leaves(f)[0] is f
-        na.register_pytrees()
         assert jax.tree.leaves(f)[0] is f.arrays[0]
     """
     subprocess.run([sys.executable, "-c", program], check=True)
@@ -540,7 +538,7 @@ def test_memory_does_not_grow_with_the_number_of_points(threads, monkeypatch):
         finally:
             tracemalloc.stop()
 
-    assert peak(20_000) < 1.5 * peak(2_000)
+    assert peak(20_000) < peak(2_000) + 20_000 * 8  # one more number for each point would be seen
 
 
 def test_blocks_add_up(monkeypatch):

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import itertools
+import shutil
+import subprocess
+import sys
 
 import jax
 import numpy as np
@@ -67,6 +70,112 @@ def test_vmap_and_derivatives_again_under_torch(name, network):
     (gradient,) = torch.autograd.grad((result * weights).sum(), x)
     expected = quotient(lambda x: (ask(f, x) * weights.numpy()).sum(), X[0], np.array(V))
     close(gradient @ torch.tensor(V, dtype=torch.float64), expected)
+
+
+# torch.compile ------------------------------------------------------------------------------------------------------
+
+
+def compiled(function, backend="aot_eager"):
+    torch._dynamo.reset()
+    return torch.compile(function, backend=backend, fullgraph=True)
+
+
+FEW = ("value", "hessian", "hvp", "derivatives", "some of many")
+OTHERS = [pytest.param(name, marks=pytest.mark.long) for name in QUESTIONS if name not in FEW]
+
+
+@pytest.mark.parametrize("name", [*FEW, *OTHERS])
+def test_one_graph_and_its_gradient_under_torch_compile(name):
+    others = {
+        "derivatives": lambda f, x: torch.cat([d.flatten() for d in f.derivatives(x)]),
+        "some of many": lambda f, x: f.derivative(x, [(1, 0, 0), (0, 2, 0)])[0, 2, 0],
+    }
+    ask = {**QUESTIONS, **others}[name]
+    x = torch.tensor(X, requires_grad=True)
+    expected, found = ask(F, x), compiled(lambda x: ask(F, x))(x)
+    assert found.dtype == torch.float64
+    close(found.detach(), expected.detach())
+    weights = torch.tensor(np.random.default_rng(1).normal(size=tuple(expected.shape)))
+    ours, theirs = (torch.autograd.grad((y * weights).sum(), x)[0] for y in (found, expected))
+    close(ours, theirs)
+
+
+def bound():
+    numbers = {name: torch.tensor(np.array(a), requires_grad=True) for name, a in F.parameters().items()}
+    return F.with_parameters(numbers), list(numbers.values())
+
+
+def loss(f, x):
+    return (f.laplacian(x) ** 2).sum() + f(x).sum()
+
+
+@pytest.mark.parametrize("given", ["as an argument", "from outside"])
+def test_gradients_in_the_weights_under_torch_compile(given):
+    f, weights = bound()
+    x = torch.tensor(X)
+    step = compiled(loss if given == "as an argument" else lambda x: loss(f, x))
+    arguments = (f, x) if given == "as an argument" else (x,)
+    for _ in range(2):
+        ours, theirs = step(*arguments), loss(f, x)
+        close(ours.detach(), theirs.detach())
+        for a, b in zip(torch.autograd.grad(ours, weights), torch.autograd.grad(theirs, weights), strict=True):
+            close(a, b)
+        with torch.no_grad():
+            for weight in weights:
+                weight *= 1.25
+
+
+def test_a_compiled_function_of_one_network_is_compiled_again_for_another():
+    x = torch.tensor(X)
+    step = compiled(lambda f, x: f.jacobian(x))
+    for f in (F, WIDE, F):
+        close(step(f, x), f.jacobian(X))
+
+
+def test_networks_and_methods_are_compiled_as_they_are():
+    x = torch.tensor(X)
+    close(compiled(F)(x), F(X))
+    close(compiled(F.hessian)(x), F.hessian(X))
+    close(compiled(torch.func.vmap(F.jacobian))(x), F.jacobian(X))
+    close(
+        compiled(F.parameter_vjp)(x, torch.ones(5, 2, dtype=torch.float64))["1.bias"],
+        F.parameter_vjp(X, np.ones((5, 2)))["1.bias"],
+    )
+
+
+def test_weights_are_bound_outside_of_a_graph():
+    f, x = F, torch.tensor(X)
+
+    def inside(weights, x):
+        return loss(f.with_parameters(weights), x)
+
+    weights = {name: torch.tensor(2 * a) for name, a in f.parameters().items()}
+    torch._dynamo.reset()
+    close(torch.compile(inside, backend="aot_eager")(weights, x), inside(weights, x))
+    with pytest.raises(torch._dynamo.exc.Unsupported, match="call it before the function that is compiled"):
+        compiled(inside)(weights, x)
+
+
+@pytest.mark.parametrize("order", ["neuralgebra, torch", "torch, neuralgebra", "torch._dynamo, neuralgebra"])
+def test_torch_may_come_first_or_last(order):
+    program = """if True:
+        import importlib, sys
+        for name in sys.argv[1].split(", "):
+            na = importlib.import_module(name)
+        import neuralgebra as na
+        f = na.Network.from_layers([([[1.0, 2.0]], None), ([[1.0]], None)])
+        import torch
+        step = torch.compile(lambda x: f.jacobian(x), backend="eager", fullgraph=True)
+        assert (step(torch.zeros(3, 2)) == torch.tensor([1.0, 2.0])).all()
+        assert (f.jacobian([0, 0]) == [1, 2]).all()
+    """
+    subprocess.run([sys.executable, "-W", "ignore", "-c", program, order], check=True)
+
+
+@pytest.mark.skipif(shutil.which("gcc") is None, reason="the default backend of torch.compile needs a C++ compiler")
+def test_the_default_backend_of_torch_compile():
+    x = torch.tensor(X)
+    close(compiled(lambda x: F.hessian(x), "inductor")(x), F.hessian(X))
 
 
 def quotient(function, x, v, h=1e-3):

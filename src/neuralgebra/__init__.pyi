@@ -29,7 +29,6 @@ from neuralgebra.files.torch import from_torch as from_torch
 from neuralgebra.files.registry import load as load
 from neuralgebra.network.combine import parallel as parallel
 from neuralgebra.functions.custom import register_expression as register
-from neuralgebra.arithmetic.arrays import register_pytrees as register_pytrees
 from neuralgebra.network.combine import stack as stack
 
 __version__: str

@@ -49,6 +49,8 @@ NUMERIC = frozenset(
     }
 )
 
+STRUCTURAL = frozenset({"plan", "parameters", "with_parameters"})  # their answers are no arrays
+
 FUNCTIONS = {
     "Activation": "neuralgebra.functions.activation:Activation",
     "Affine": "neuralgebra.network.layers:Affine",
@@ -78,7 +80,6 @@ FUNCTIONS = {
     "load": "neuralgebra.files.registry:load",
     "parallel": "neuralgebra.network.combine:parallel",
     "register": "neuralgebra.functions.custom:register_expression",
-    "register_pytrees": "neuralgebra.arithmetic.arrays:register_pytrees",
     "stack": "neuralgebra.network.combine:stack",
 }
 
@@ -113,6 +114,7 @@ def bind() -> None:
         setattr(network, name, _Late(name, target))
         if name in NUMERIC:
             setattr(bound, name, _Late(name, target))
+    _target("neuralgebra.network.bound:declare")(sorted(NUMERIC - STRUCTURAL), sorted(STRUCTURAL))
     copyreg.pickle(network, _reduced)
 
 

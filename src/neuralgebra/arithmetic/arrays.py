@@ -1,29 +1,27 @@
 """Arrays of any library that speaks the array API: values.
 
-The one file of the core that knows array libraries. The library is the one of the array received; none is imported
-by name unless the array already came from it.
+The library is the one of the array received; none is imported by name unless the array already came from it. What only
+one of them has is in `libraries.py`; no other file of the core knows array libraries.
 """
 
 from __future__ import annotations
 
 import contextlib
 import functools
-import sys
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from fractions import Fraction
 from typing import Any
 
 import array_api_compat
 import numpy as np
 
+from neuralgebra.arithmetic import libraries
 from neuralgebra.arithmetic.kind import Value
 from neuralgebra.errors import DtypeError, InputError
 
-__all__ = ["Arrays", "as_array", "declare_pytree", "is_array", "is_concrete", "quiet", "register_pytrees", "to_numpy"]
+__all__ = ["Arrays", "as_array", "is_array", "is_concrete", "quiet", "to_numpy"]
 
 Differentiable = Callable[[Value], Value]
-Flatten = Callable[[Any], tuple[Iterable[tuple[str, Any]], Any]]
-Unflatten = Callable[[Any, Iterable[Any]], Any]
 
 _FLOATS = ("float32", "float64", "complex64", "complex128")
 _NATIVE = frozenset(map(np.dtype, _FLOATS))
@@ -44,7 +42,6 @@ class Arrays:
     values: Mapping[int, Any] = {}
 
     def __init__(self, x: Any) -> None:
-        register_pytrees()
         self.xp = array_api_compat.array_namespace(x)
         self.dtype = x.dtype
         self.device = array_api_compat.device(x)
@@ -247,7 +244,7 @@ class Arrays:
 
         Through the accurate evaluation itself, with its |x| and its branches, it would be wrong at 0 and at kinks.
         """
-        attach = _custom_derivative(_library(self.xp))
+        attach = libraries.custom_derivative(_library(self.xp))
         return function(x) if attach is None else attach(function, slope, x)
 
     def _array(self, value: Any) -> Value:
@@ -262,7 +259,7 @@ class Arrays:
 
     @functools.cached_property
     def _accurate(self) -> dict[str, Callable[..., Any]]:
-        return _accurate_functions(_library(self.xp))
+        return libraries.accurate_functions(_library(self.xp))
 
     def __getattr__(self, name: str) -> Callable[..., Any]:
         function: Callable[..., Any] = getattr(self.xp, name)
@@ -354,67 +351,6 @@ def _library(xp: Any) -> str:
     return str(xp.__name__).replace("array_api_compat.", "").split(".")[0]
 
 
-@functools.cache
-def _accurate_functions(library: str) -> dict[str, Callable[..., Any]]:
-    """Functions that the array API lacks, or that not every library computes well."""
-    if library == "torch":
-        import torch
-
-        return {"erf": torch.special.erf, "tanh": torch.tanh, "atanh": torch.atanh}  # sinh, cosh overflow early
-    if library == "jax":
-        import jax
-
-        return {"erf": jax.scipy.special.erf, "sinh": jax.numpy.sinh, "cosh": jax.numpy.cosh}
-    if library != "numpy":
-        return {}
-    import scipy.special
-
-    own = {"tanh": np.tanh, "atanh": np.arctanh, "sinh": np.sinh, "cosh": np.cosh}
-    return {"erf": scipy.special.erf, **own}
-
-
-@functools.cache
-def _custom_derivative(library: str) -> Callable[[Differentiable, Differentiable, Value], Value] | None:
-    """Return (function, slope, x) -> function(x) with that derivative, for libraries that differentiate."""
-    if library == "jax":
-        import jax
-
-        def attach(function: Differentiable, slope: Differentiable, x: Value) -> Value:
-            stated = jax.custom_jvp(function)
-            stated.defjvp(lambda at, along: (stated(*at), slope(*at) * along[0]))
-            return stated(x)
-
-        return attach
-    if library == "torch":
-        import torch
-
-        class Stated(torch.autograd.Function):  # type: ignore[misc]
-            generate_vmap_rule = True
-
-            @staticmethod
-            def forward(x: Any, function: Any, slope: Any) -> Any:
-                del slope
-                return function(x)
-
-            @staticmethod
-            def setup_context(ctx: Any, inputs: Any, output: Any) -> None:
-                del output
-                ctx.save_for_backward(inputs[0])
-                ctx.save_for_forward(inputs[0])
-                ctx.slope = inputs[2]
-
-            @staticmethod
-            def backward(ctx: Any, gradient: Any) -> Any:
-                return gradient * ctx.slope(ctx.saved_tensors[0]), None, None
-
-            @staticmethod
-            def jvp(ctx: Any, along: Any, *_: Any) -> Any:
-                return ctx.slope(ctx.saved_tensors[0]) * along
-
-        return lambda function, slope, x: Stated.apply(x, function, slope)
-    return None
-
-
 def as_array(x: Any, dtype: np.dtype) -> Any:
     """Return an array of any library as it is, and lists of numbers as a NumPy array of a dtype."""
     return x if array_api_compat.is_array_api_obj(x) else _from_python(x).astype(dtype)
@@ -440,48 +376,7 @@ def is_concrete(x: Any) -> bool:
         return False
     if not array_api_compat.is_jax_array(x):
         return True
-    import jax
-
-    return not isinstance(x, jax.core.Tracer)
-
-
-_PYTREES: dict[type, tuple[Flatten, Unflatten]] = {}
-
-
-def declare_pytree(cls: type, flatten: Flatten, unflatten: Unflatten) -> None:
-    """Make a class known to JAX, as soon as JAX is there.
-
-    Parameters
-    ----------
-    cls : type
-        The class.
-    flatten : callable
-        object -> ((name, leaf) …), structure.
-    unflatten : callable
-        (structure, leaves) -> object.
-    """
-    _PYTREES[cls] = flatten, unflatten
-    register_pytrees()
-
-
-def register_pytrees() -> None:
-    """Make networks pytrees of JAX, if JAX has been imported.
-
-    Making a network or asking it a question does this already. A call is needed only where JAX was imported after all
-    of that, and the next thing that happens is ``jax.grad(…)(f)`` or another transformation of a function of f.
-    """
-    if _PYTREES and hasattr(sys.modules.get("jax"), "tree_util"):
-        import jax
-
-        while _PYTREES:
-            cls, (flatten, unflatten) = _PYTREES.popitem()
-            with_keys = functools.partial(_with_keys, flatten, jax.tree_util.DictKey)
-            jax.tree_util.register_pytree_with_keys(cls, with_keys, unflatten)
-
-
-def _with_keys(flatten: Flatten, key: Callable[[str], Any], thing: Any) -> tuple[Any, Any]:
-    leaves, structure = flatten(thing)
-    return [(key(name), leaf) for name, leaf in leaves], structure
+    return not libraries.is_tracer(x)
 
 
 def quiet() -> contextlib.AbstractContextManager[Any]:

@@ -7,7 +7,7 @@ arrays of JAX, tracers. Every number it gives can be differentiated in the point
 from __future__ import annotations
 
 import functools
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -17,13 +17,12 @@ import numpy as np
 from neuralgebra.arithmetic.arrays import (
     Arrays,
     as_array,
-    declare_pytree,
     is_array,
     is_concrete,
-    register_pytrees,
     to_numpy,
 )
 from neuralgebra.arithmetic.kind import Value
+from neuralgebra.arithmetic.libraries import declare_pytree, declare_questions
 from neuralgebra.errors import DtypeError, InputError, UsageError, shown
 from neuralgebra.network import parameters as named
 from neuralgebra.network.arguments import positions
@@ -32,7 +31,7 @@ from neuralgebra.network.layers import Select
 from neuralgebra.network.network import Network
 from neuralgebra.network.questions import Questions
 
-__all__ = ["Bound", "parameters", "with_parameters"]
+__all__ = ["Bound", "declare", "parameters", "with_parameters"]
 
 _DELEGATED = frozenset(
     {
@@ -42,7 +41,6 @@ _DELEGATED = frozenset(
 )
 
 
-@dataclass(frozen=True, eq=False, repr=False)
 class Bound(Questions):
     """A network with weights of another library; made by ``f.with_parameters``, answers the numeric questions.
 
@@ -54,8 +52,8 @@ class Bound(Questions):
         A value for each array of the template, in their order.
     """
 
-    template: Network
-    values: tuple[Any, ...]
+    def __init__(self, template: Network, values: tuple[Any, ...]) -> None:
+        self.template, self.values = template, values
 
     def network(self) -> Network:
         """Return the network with the values copied to NumPy."""
@@ -151,7 +149,6 @@ def parameters(network: Network | Bound) -> dict[str, Any]:
     >>> f.parameters()
     {'1.weight': array([[1., 2.]]), '1.bias': array([3.]), '3.weight': array([[4.]])}
     """
-    register_pytrees()
     if isinstance(network, Bound):
         return dict(zip(named.names(network.template), network.values, strict=True))
     return named.by_name(network)
@@ -260,3 +257,8 @@ def _bound(structure: _Structure, leaves: Iterable[Any]) -> Bound:
 
 declare_pytree(Network, _flatten, _network)
 declare_pytree(Bound, _flatten, _bound)
+
+
+def declare(inside: Sequence[str], outside: Sequence[str]) -> None:
+    """Say which questions, methods of both classes, are steps of the graphs of torch.compile, and which are not."""
+    declare_questions(Network, Bound, ("template", "values"), inside, outside)

@@ -15,7 +15,6 @@ from typing import Any
 
 import numpy as np
 
-from neuralgebra.arithmetic.arrays import register_pytrees
 from neuralgebra.errors import InputError, ShapeError, UnsupportedError, UsageError, shown
 from neuralgebra.functions.activation import Activation, activation
 from neuralgebra.network import names as naming
@@ -87,7 +86,6 @@ class Network(Questions):
         self.input_shape = shape(input_shape, self.input_size)
         self.output_shape = shape(output_shape, self.output_size)
         self._frozen = True
-        register_pytrees()
 
     def __setattr__(self, name: str, value: Any) -> None:
         if "_frozen" in self.__dict__:

@@ -1,0 +1,190 @@
+"""What PyTorch and JAX have of their own: accurate functions, stated derivatives, and what their transformations ask.
+
+The one file of the core that imports them, and only where an array of theirs has come or they are there already.
+"""
+
+from __future__ import annotations
+
+import functools
+import importlib.util
+import sys
+from collections.abc import Callable, Iterable, Sequence
+from importlib.machinery import ModuleSpec
+from typing import Any
+
+import numpy as np
+
+from neuralgebra.arithmetic.kind import Value
+
+__all__ = ["accurate_functions", "custom_derivative", "declare_pytree", "declare_questions", "is_tracer"]
+
+Differentiable = Callable[[Value], Value]
+Flatten = Callable[[Any], tuple[Iterable[tuple[str, Any]], Any]]
+Unflatten = Callable[[Any, Iterable[Any]], Any]
+
+
+@functools.cache
+def accurate_functions(library: str) -> dict[str, Callable[..., Any]]:
+    """Return functions that the array API lacks, or that not every library computes well."""
+    if library == "torch":
+        import torch
+
+        return {"erf": torch.special.erf, "tanh": torch.tanh, "atanh": torch.atanh}  # sinh, cosh overflow early
+    if library == "jax":
+        import jax
+
+        return {"erf": jax.scipy.special.erf, "sinh": jax.numpy.sinh, "cosh": jax.numpy.cosh}
+    if library != "numpy":
+        return {}
+    import scipy.special
+
+    own = {"tanh": np.tanh, "atanh": np.arctanh, "sinh": np.sinh, "cosh": np.cosh}
+    return {"erf": scipy.special.erf, **own}
+
+
+@functools.cache
+def custom_derivative(library: str) -> Callable[[Differentiable, Differentiable, Value], Value] | None:
+    """Return (function, slope, x) -> function(x) with that derivative, for libraries that differentiate."""
+    if library == "jax":
+        import jax
+
+        def attach(function: Differentiable, slope: Differentiable, x: Value) -> Value:
+            stated = jax.custom_jvp(function)
+            stated.defjvp(lambda at, along: (stated(*at), slope(*at) * along[0]))
+            return stated(x)
+
+        return attach
+    if library == "torch":
+        import torch
+
+        class Stated(torch.autograd.Function):  # type: ignore[misc]
+            generate_vmap_rule = True
+
+            @staticmethod
+            def forward(x: Any, function: Any, slope: Any) -> Any:
+                del slope
+                return function(x)
+
+            @staticmethod
+            def setup_context(ctx: Any, inputs: Any, output: Any) -> None:
+                del output
+                ctx.save_for_backward(inputs[0])
+                ctx.save_for_forward(inputs[0])
+                ctx.slope = inputs[2]
+
+            @staticmethod
+            def backward(ctx: Any, gradient: Any) -> Any:
+                return gradient * ctx.slope(ctx.saved_tensors[0]), None, None
+
+            @staticmethod
+            def jvp(ctx: Any, along: Any, *_: Any) -> Any:
+                return ctx.slope(ctx.saved_tensors[0]) * along
+
+        return lambda function, slope, x: Stated.apply(x, function, slope)
+    return None
+
+
+def is_tracer(x: Any) -> bool:
+    """Return whether x is an array of JAX whose numbers are not known, under one of its transformations."""
+    import jax
+
+    return isinstance(x, jax.core.Tracer)
+
+
+# What their transformations ask ------------------------------------------------------------------------------------
+
+
+class _Arrival:
+    """Calls a function when a module has been imported, now or later: a finder that finds nothing itself.
+
+    Parameters
+    ----------
+    module : str
+        Its name.
+    call : callable
+        () -> None.
+    """
+
+    def __init__(self, module: str, call: Callable[[], None]) -> None:
+        self.module, self.call = module, call
+        if module in sys.modules:
+            call()
+        else:
+            sys.meta_path.insert(0, self)
+
+    def find_spec(self, name: str, path: Any = None, target: Any = None) -> ModuleSpec | None:
+        """Return where the other finders find the module, with a loader that calls the function after loading."""
+        if name != self.module:
+            return None
+        sys.meta_path.remove(self)
+        spec = importlib.util.find_spec(name)
+        if spec is not None and spec.loader is not None:
+            load = spec.loader.exec_module
+
+            def loaded(module: Any) -> None:
+                load(module)
+                self.call()
+
+            spec.loader.exec_module = loaded  # type: ignore[method-assign]
+        return spec
+
+
+def declare_pytree(cls: type, flatten: Flatten, unflatten: Unflatten) -> None:
+    """Make a class a pytree of JAX, as soon as JAX is there.
+
+    Parameters
+    ----------
+    cls : type
+        The class.
+    flatten : callable
+        object -> ((name, leaf) …), structure.
+    unflatten : callable
+        (structure, leaves) -> object.
+    """
+
+    def register() -> None:
+        import jax
+
+        def with_keys(thing: Any) -> tuple[Any, Any]:
+            leaves, structure = flatten(thing)
+            return [(jax.tree_util.DictKey(name), leaf) for name, leaf in leaves], structure
+
+        jax.tree_util.register_pytree_with_keys(cls, with_keys, unflatten)
+
+    _Arrival("jax", register)
+
+
+def declare_questions(
+    constant: type, bound: type, parts: Sequence[str], inside: Sequence[str], outside: Sequence[str]
+) -> None:
+    """Make methods steps of the graphs of torch.compile, traced by calling them, as soon as it is there.
+
+    Parameters
+    ----------
+    constant : type
+        A class of objects that are constants of such a graph.
+    bound : type
+        A class of objects that hold tensors.
+    parts : sequence of str
+        Attributes of these objects that are passed when they are made: constants, tensors, tuples of them.
+    inside : sequence of str
+        Methods of both that give tensors.
+    outside : sequence of str
+        Methods of both that give something else: a graph ends there.
+    """
+
+    def register() -> None:
+        import torch
+
+        tree, reason = torch.utils._pytree, "it gives no tensors: call it before the function that is compiled"
+        tree.register_constant(constant)
+        tree.register_pytree_node(
+            bound, lambda thing: ([getattr(thing, part) for part in parts], None), lambda values, _: bound(*values)
+        )
+        for cls in (constant, bound):
+            for name in inside:
+                setattr(cls, name, torch._dynamo.nonstrict_trace(getattr(cls, name)))
+            for name in outside:
+                setattr(cls, name, torch.compiler.disable(getattr(cls, name), reason=reason))
+
+    _Arrival("torch._dynamo", register)
