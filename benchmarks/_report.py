@@ -5,6 +5,7 @@ from __future__ import annotations
 from _workloads import Workload
 
 MIB = 2**20
+OWN_PEERS = {"torch": ("torch", "torch.compile"), "jax": ("jax", "jet")}
 
 
 def table(head: list[str], rows: list[list[str]], markdown: bool) -> str:
@@ -43,7 +44,7 @@ def head(peers: list[str]) -> list[str]:
 def row(work: Workload, results: dict[str, dict]) -> list[str]:
     """Return one line of the comparison."""
     ours = results.get("neuralgebra", {})
-    peers = {name: result for name, result in results.items() if name != "neuralgebra"}
+    peers = {name: result for name, result in results.items() if not name.startswith("neuralgebra")}
     timed = {name: result for name, result in peers.items() if "seconds" in result}
     best = min(timed, key=lambda name: timed[name]["seconds"], default="")
     ratio = timed[best]["seconds"] / ours["seconds"] if best and "seconds" in ours else None
@@ -57,6 +58,27 @@ def row(work: Workload, results: dict[str, dict]) -> list[str]:
         mebibytes(work.result_bytes),
         *map(mebibytes, (ours.get("memory"), timed[best].get("memory") if best else None)),
     ]
+
+
+def own_head() -> list[str]:
+    """Return the columns of the comparison on the arrays of other libraries."""
+    return ["workload", "dtype", *(word for name in OWN_PEERS for word in (f"on {name}", "its own", "its own / ours"))]
+
+
+def own_row(work: Workload, results: dict[str, dict]) -> list[str]:
+    """Return one line of the comparison on the arrays of other libraries: our fastest way and theirs."""
+    cells = []
+    for name, peers in OWN_PEERS.items():
+        ours = _fastest({n: r for n, r in results.items() if n.startswith(f"neuralgebra on {name}")})
+        theirs = _fastest({n: r for n, r in results.items() if n in peers})
+        both = "seconds" in ours and "seconds" in theirs
+        cells += [cell(work, ours), cell(work, theirs), number(theirs["seconds"] / ours["seconds"]) if both else "–"]
+    return [f"{work.key} {work.title}", work.dtype, *cells]
+
+
+def _fastest(results: dict[str, dict]) -> dict:
+    timed = [result for result in results.values() if "seconds" in result]
+    return min(timed, key=lambda result: result["seconds"]) if timed else next(iter(results.values()), {})
 
 
 def cell(work: Workload, result: dict) -> str:

@@ -14,8 +14,8 @@ import platform
 import sys
 from importlib.metadata import version
 
-from _process import OURS, measured, memory
-from _report import head, mebibytes, notes, row, table
+from _process import OURS, OWN, measured, memory
+from _report import head, mebibytes, notes, own_head, own_row, row, table
 from _workloads import WORKLOADS, Workload
 
 PEERS = ["torch", "torch.compile", "jax", "jet", "folx"]
@@ -25,15 +25,19 @@ def main() -> None:
     """Print the tables."""
     options = arguments()
     chosen = selected(options)
-    names = [*([] if options.peers else [OURS]), *(options.against or PEERS)]
+    peers = options.against or PEERS
+    names = [*([] if options.peers else [OURS, *OWN]), *peers]
     print(machine(), end="\n\n")
-    rows, remarks = [], []
+    rows, own, remarks = [], [], []
     for work in [work.of(dtype) for work in chosen for dtype in options.dtype]:
         results = measured(work, names)
         rows.append(row(work, results))
+        own.append(own_row(work, results))
         remarks += notes(work, results)
-        print("  ".join(rows[-1]), file=sys.stderr, flush=True)
-    print(table(head([name for name in names if name != OURS]), rows, options.markdown))
+        print("  ".join([*rows[-1], *own[-1][2:]]), file=sys.stderr, flush=True)
+    print(table(head(peers), rows, options.markdown))
+    if OURS in names:
+        print("", table(own_head(), own, options.markdown), sep="\n")
     print("", *remarks, sep="\n- " if options.markdown else "\n")
     if OURS in names:
         print("", table(*growth(chosen), options.markdown), sep="\n")

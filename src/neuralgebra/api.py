@@ -9,6 +9,7 @@ from __future__ import annotations
 import copyreg
 import functools
 import importlib
+from collections.abc import Callable
 from typing import Any
 
 __all__ = ["FUNCTIONS", "METHODS", "TOOLS", "bind", "resolve", "restored"]
@@ -110,23 +111,52 @@ def bind() -> None:
     """Make every question of the table a method of Network."""
     network = _target(FUNCTIONS["Network"])
     bound = _target("neuralgebra.network.bound:Bound")
-    for name, target in METHODS.items():
-        setattr(network, name, _Late(name, target))
+    for name in METHODS:
+        setattr(network, name, _Late(name))
         if name in NUMERIC:
-            setattr(bound, name, _Late(name, target))
-    _target("neuralgebra.network.bound:declare")(sorted(NUMERIC - STRUCTURAL), sorted(STRUCTURAL))
+            setattr(bound, name, _Late(name))
+    _target("neuralgebra.network.bound:declare")(_mark)
     copyreg.pickle(network, _reduced)
 
 
 class _Late:
-    """A method that replaces itself by the function of the table when it is first looked up."""
+    """A method that replaces itself by one that asks the function of the table, when it is first looked up."""
 
-    def __init__(self, name: str, target: str) -> None:
-        self.name, self.target = name, target
+    def __init__(self, name: str) -> None:
+        self.name = name
 
     def __get__(self, instance: Any, owner: type) -> Any:
-        setattr(owner, self.name, _target(self.target))
+        setattr(owner, self.name, _method(self.name))
         return getattr(owner if instance is None else instance, self.name)
+
+
+_ANSWERS: dict[str, Callable[..., Any]] = {}
+
+
+def _answer(name: str) -> Callable[..., Any]:
+    if name not in _ANSWERS:
+        _ANSWERS[name] = _target(METHODS[name])
+    return _ANSWERS[name]
+
+
+def _method(name: str) -> Callable[..., Any]:
+    """Return a method that asks whatever stands in the table when it is called."""
+    if name not in NUMERIC:
+        return _answer(name)
+
+    @functools.wraps(_answer(name))
+    def method(self: Any, *arguments: Any, **options: Any) -> Any:
+        return _ANSWERS[name](self, *arguments, **options)
+
+    return method
+
+
+def _mark(inside: Callable[..., Any], outside: Callable[..., Any]) -> None:
+    """Mark the numeric questions for a compiler: those whose answers are arrays, and the others."""
+    for name in NUMERIC:
+        _ANSWERS[name] = (outside if name in STRUCTURAL else inside)(_answer(name))
+        for owner in (FUNCTIONS["Network"], "neuralgebra.network.bound:Bound"):
+            setattr(_target(owner), name, _method(name))
 
 
 def _reduced(network: Any) -> tuple[Any, ...]:

@@ -154,10 +154,8 @@ def declare_pytree(cls: type, flatten: Flatten, unflatten: Unflatten) -> None:
     _Arrival("jax", register)
 
 
-def declare_questions(
-    constant: type, bound: type, parts: Sequence[str], inside: Sequence[str], outside: Sequence[str]
-) -> None:
-    """Make methods steps of the graphs of torch.compile, traced by calling them, as soon as it is there.
+def declare_questions(constant: type, bound: type, parts: Sequence[str], mark: Callable[..., None]) -> None:
+    """Make questions steps of the graphs of torch.compile, traced by calling them, as soon as it is there.
 
     Parameters
     ----------
@@ -167,10 +165,9 @@ def declare_questions(
         A class of objects that hold tensors.
     parts : sequence of str
         Attributes of these objects that are passed when they are made: constants, tensors, tuples of them.
-    inside : sequence of str
-        Methods of both that give tensors.
-    outside : sequence of str
-        Methods of both that give something else: a graph ends there.
+    mark : callable
+        (inside, outside) -> None, called with two decorators: for functions that are steps, and for those that give no
+        tensors, where a graph ends.
     """
 
     def register() -> None:
@@ -181,10 +178,6 @@ def declare_questions(
         tree.register_pytree_node(
             bound, lambda thing: ([getattr(thing, part) for part in parts], None), lambda values, _: bound(*values)
         )
-        for cls in (constant, bound):
-            for name in inside:
-                setattr(cls, name, torch._dynamo.nonstrict_trace(getattr(cls, name)))
-            for name in outside:
-                setattr(cls, name, torch.compiler.disable(getattr(cls, name), reason=reason))
+        mark(torch._dynamo.nonstrict_trace, functools.partial(torch.compiler.disable, reason=reason))
 
     _Arrival("torch._dynamo", register)

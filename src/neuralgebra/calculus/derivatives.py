@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 from collections.abc import Mapping
 from typing import Any
@@ -12,7 +13,7 @@ from neuralgebra.calculus.choice import Choice, by_order, chosen, operator_matri
 from neuralgebra.calculus.indices import Collapsed, MultiIndex
 from neuralgebra.calculus.jet import total
 from neuralgebra.calculus.kinks import check_choice, one_sided_jacobian, refuse_kinks
-from neuralgebra.calculus.limits import refuse_giants, refuse_long
+from neuralgebra.calculus.limits import refuse_giants, refuse_long, refuse_wide
 from neuralgebra.calculus.plans import planned
 from neuralgebra.calculus.run import accept, evaluate, for_all
 from neuralgebra.network.network import Network
@@ -385,6 +386,7 @@ def operator(network: Network, x: Any, coefficients: Any, *, dtype: Any = None) 
     k, x = accept(network, x, dtype)
     if isinstance(coefficients, Mapping):
         parts = list(by_order(network, coefficients))
+        refuse_wide(network, itertools.chain.from_iterable(parts))
         refuse_long(network, max(len(alpha) for part in parts for alpha in part), k.double)
         return total(_by_jets(k, network, x, part) for part in parts)
     matrix, constant = operator_matrix(k, network, x, coefficients)

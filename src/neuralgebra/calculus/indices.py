@@ -105,9 +105,12 @@ class IndexSet(Indices):
 
     def spread(self, level: int, n: int) -> np.ndarray:
         """Return the place of ∂ᵢ∂ⱼ… for each entry (i, j, …) of the full array of derivatives by n variables."""
+        if not level:
+            return np.zeros((), dtype=int)
         places = self.places(level)
-        entries = [places[tuple(sorted(index))] for index in np.ndindex(*(n,) * level)]
-        return np.array(entries).reshape((n,) * level)
+        grown = [[places[tuple(sorted((*index, i)))] for i in range(n)] for index in self.levels[level - 1]]
+        spread: np.ndarray = np.array(grown)[self.spread(level - 1, n)]
+        return spread
 
     def seeds(self, variables: int) -> np.ndarray:
         """Return level 1 of the variables themselves, shape (K₁, variables)."""

@@ -15,7 +15,7 @@ from typing import Any
 
 import numpy as np
 
-from neuralgebra.arithmetic.arrays import Arrays, quiet
+from neuralgebra.arithmetic.arrays import Arrays, is_array, is_concrete, quiet
 from neuralgebra.arithmetic.kind import Value
 from neuralgebra.calculus.indices import IndexSet
 from neuralgebra.calculus.jet import Jet
@@ -61,6 +61,8 @@ def refuse_kinks(k: Any, network: Network, x: Value, order: int) -> None:
     order : int
         Highest order.
     """
+    if is_array(x) and not is_concrete(x):
+        raise UsageError('kinks="raise" received for points that are not known under jit or vmap; ask outside of them.')
     points = k.reshape(x, (-1, x.shape[-1]))
     with quiet():
         jets = Jets(k, network, Jet(IndexSet.full(1, 0), [points[None, ...]]))
@@ -71,7 +73,7 @@ def refuse_kinks(k: Any, network: Network, x: Value, order: int) -> None:
                 row, unit = (int(i[0]) for i in np.nonzero(np.asarray(touched[0, ...])))
                 raise KinkError(
                     f"node {place} ({network.nodes[place - 1].layer}), unit {unit + 1}, is at {text} "
-                    f"at point {row + 1} of {points.shape[0]}: a derivative of order {order} has no one value there.\n"
+                    f"at point {row + 1} of {points.shape[0]}: its derivative of order {order} has no one value there.\n"
                     'kinks="interval" gives the one-sided ones, kinks="choose" those of the catalogue.'
                 )
 

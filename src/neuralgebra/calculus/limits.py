@@ -3,16 +3,21 @@
 from __future__ import annotations
 
 import math
+from collections import Counter
+from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
 
+from neuralgebra.calculus.indices import MultiIndex
 from neuralgebra.errors import ResourceError, UsageError, shown
 from neuralgebra.network.network import Network
 
-__all__ = ["checked_order", "refuse_giants", "refuse_long"]
+__all__ = ["checked_order", "refuse_giants", "refuse_long", "refuse_wide"]
 
 _POINT_BYTES = 1 << 32
+_PRODUCT_BYTES = 128  # for each product of two coefficients in the tables, about
+_MOST_AXES = 60  # of 64 that an array of NumPy has: some are for points and outputs
 _LONGEST = {True: 170, False: 34}  # n! is a number of float64, of float32
 
 
@@ -26,16 +31,33 @@ def checked_order(order: Any) -> int:
 def refuse_giants(network: Network, order: Any, inputs: int | None = None) -> int:
     """Return an order if the derivatives up to it fit into memory at one point; else say what they need."""
     given: int = checked_order(order)
-    order, n = given, inputs or network.input_size
-    coefficients = math.comb(n + order, order) if order < 1000 else math.inf
-    held = 8 * coefficients * max(network.sizes) if order > 2 else 8 * network.output_size * n**order
+    n = inputs or network.input_size
+    held = _bytes_of_all(network, given, n) if given < 1000 else math.inf
     if held > _POINT_BYTES:
         raise ResourceError(
             f"derivatives up to order {shown(order)} of {n} inputs need {_amount(held)} a point; the limit is "
             f"{_POINT_BYTES / 2**30:.0f} GiB.\nAlong one direction v, taylor(x, v, order) needs little; hvp(x, v), "
             "hessian_diagonal(x), laplacian(x) and derivative(x, α) give parts."
         )
+    if given > _MOST_AXES:
+        raise ResourceError(
+            f"order {given} received; at most {_MOST_AXES} expected: an array has no axes for more.\n"
+            "taylor(x, v, order) goes along one direction."
+        )
     return given
+
+
+def refuse_wide(network: Network, wanted: Iterable[MultiIndex]) -> None:
+    """Raise ResourceError if the derivatives by some multi-indices do not fit into memory at one point."""
+    counts = [Counter(index).values() for index in wanted]
+    size = sum(math.prod(c + 1 for c in orders) for orders in counts)
+    products = sum(math.prod((c + 1) * (c + 2) // 2 for c in orders) for orders in counts)
+    held = _bytes_of_jets(network, size, products)
+    if held > _POINT_BYTES:
+        raise ResourceError(
+            f"these derivatives need {size:,} Taylor coefficients of each of {sum(network.sizes):,} units, and "
+            f"{products:,} products of two: {_amount(held)} a point. taylor(x, v, order) goes along one direction."
+        )
 
 
 def refuse_long(network: Network, order: Any, double: bool = True) -> int:
@@ -49,6 +71,18 @@ def refuse_long(network: Network, order: Any, double: bool = True) -> int:
             f"order {shown(order)} received; at most {longest} expected: {longest + 1}! is no {dtype}.{need}"
         )
     return given
+
+
+def _bytes_of_all(network: Network, order: int, n: int) -> int:
+    """Return what all derivatives up to an order need: those of that order, or above order 2 the jets behind them."""
+    result: int = 8 * network.output_size * n**order
+    if order <= 2:
+        return result
+    return max(result, _bytes_of_jets(network, math.comb(n + order, order), math.comb(2 * n + order, order)))
+
+
+def _bytes_of_jets(network: Network, coefficients: int, products: int) -> int:
+    return max(8 * coefficients * max(network.sizes), _PRODUCT_BYTES * products)
 
 
 def _amount(held: float) -> str:

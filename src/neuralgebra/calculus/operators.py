@@ -20,6 +20,8 @@ from neuralgebra.network.network import Network
 
 __all__ = ["biharmonic", "biharmonic_by_jets", "by_operator", "contracted", "trace_by_jets", "trace_by_sum"]
 
+_COLUMNS = 1 << 14
+
 Matrix = np.ndarray | None
 """Symmetric, (n, n); None stands for the identity."""
 
@@ -49,9 +51,14 @@ def _factor(network: Network, reduced: bool, matrix: Matrix) -> tuple[np.ndarray
 
 
 def _gram(network: Network, matrix: Matrix) -> np.ndarray:
+    """Return W A Wᵀ in float64; W Wᵀ some columns at a time, so that many of them are never copied."""
     layer: Any = first_layer(network)
-    weight = layer.weight.dense().astype(np.float64, copy=False)
-    gram: np.ndarray = weight @ weight.T if matrix is None else weight @ matrix @ weight.T
+    weight = layer.weight.dense()
+    if matrix is not None:
+        product: np.ndarray = weight @ matrix @ weight.T
+        return product
+    parts = np.split(weight, range(_COLUMNS, weight.shape[1], _COLUMNS), axis=1)
+    gram: np.ndarray = sum(part @ part.T for part in (part.astype(np.float64, copy=False) for part in parts))  # type: ignore[assignment]
     return gram
 
 

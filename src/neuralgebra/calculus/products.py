@@ -14,17 +14,15 @@ from neuralgebra.calculus.choice import multi_index
 from neuralgebra.calculus.indices import IndexSet, MultiIndex, factorial
 from neuralgebra.calculus.jet import Jet
 from neuralgebra.calculus.kinks import check_choice, one_sided, refuse_kinks
-from neuralgebra.calculus.limits import refuse_long
+from neuralgebra.calculus.limits import refuse_long, refuse_wide
 from neuralgebra.calculus.origin import first_layer, tangents
 from neuralgebra.calculus.propagate import Jets
 from neuralgebra.calculus.run import accept, evaluate
 from neuralgebra.calculus.strategies import levels_of
-from neuralgebra.errors import ResourceError, ShapeError, UsageError
+from neuralgebra.errors import ShapeError, UsageError
 from neuralgebra.network.network import Network
 
 __all__ = ["derivative", "hvp", "jvp", "taylor", "vjp"]
-
-_WIDEST = 1 << 20
 
 
 def jvp(network: Network, x: Any, v: Any, *, kinks: str = "choose", dtype: Any = None) -> Value:
@@ -132,10 +130,9 @@ def taylor(network: Network, x: Any, v: Any, order: int, *, kinks: str = "choose
 def _along(k: Any, x: Value, v: Any, size: int, name: str) -> Value:
     """Return directions as one for each point, in the library and dtype of the points."""
     along = k.like(v)
-    if tuple(along.shape) not in ((size,), (*x.shape[:-1], size)):
-        raise ShapeError(
-            f"{name} of shape {tuple(along.shape)} received; {(size,)} or {(*x.shape[:-1], size)} expected."
-        )
+    shapes = list(dict.fromkeys([(size,), (*x.shape[:-1], size)]))
+    if tuple(along.shape) not in shapes:
+        raise ShapeError(f"{name} of shape {tuple(along.shape)} received; {' or '.join(map(str, shapes))} expected.")
     return k.broadcast(along, (*x.shape[:-1], size))
 
 
@@ -298,13 +295,13 @@ def derivative(network: Network, x: Any, alpha: Any, *, dtype: Any = None) -> Va
 def _is_one(network: Network, alpha: Any) -> bool:
     if isinstance(alpha, str | Mapping):
         return True
-    return isinstance(alpha, tuple | list | np.ndarray) and all(
-        np.ndim(a) == 0 and not isinstance(a, str) for a in alpha
+    return isinstance(alpha, tuple | list | np.ndarray) and bool(len(alpha)) and all(
+        np.ndim(a) == 0 and not isinstance(a, str | Mapping) for a in alpha
     )
 
 
 def _derivatives(network: Network, x: Any, wanted: list[MultiIndex], dtype: Any) -> list[Value]:
-    _refuse_wide(network, wanted)
+    refuse_wide(network, wanted)
     indices = _below(network, wanted)
     k, x = accept(network, x, dtype)
     refuse_long(network, indices.order, k.double)
@@ -328,12 +325,3 @@ def _below(network: Network, wanted: list[MultiIndex]) -> IndexSet:
     if key not in network.memory:
         network.memory[key] = IndexSet.below(wanted)
     return network.memory[key]  # type: ignore[no-any-return]
-
-
-def _refuse_wide(network: Network, wanted: list[MultiIndex]) -> None:
-    size = sum(math.prod(index.count(i) + 1 for i in set(index)) for index in wanted)
-    if size > _WIDEST:
-        raise ResourceError(
-            f"these derivatives need {size:,} Taylor coefficients of each of {sum(network.sizes):,} units, about "
-            f"{8 * size * max(network.sizes) / 2**30:,.1f} GiB a point. taylor(x, v, order) goes along one direction."
-        )

@@ -87,50 +87,39 @@ class Replay:
         self._schedule, self._count, self._places = schedule, count, _Places()
         self.kept = True  # all arrays are in the workspace: to keep the steps costs no memory
         self._runs: list[Callable[[], Any]] = []
+        self._given: list[Any] = [None] * schedule.inputs
         self._targets: list[Any] = [None] * len(schedule.results)
-        self._inputs = [self._new(place) for place in range(schedule.inputs)]
-        self._arrays: dict[int, Any] = dict(enumerate(self._inputs))
+        self._arrays: dict[int, Any] = {i: _Later(partial(self._given.__getitem__, i)) for i in range(schedule.inputs)}
         for at, step in enumerate(schedule.steps):
             self._bind(at, step)
             for root in schedule.done(at):
                 self._places.give_back(root)
-        self._results = [self._arrays.pop(r.place, None) if isinstance(r, Traced) else r for r in schedule.results]
-        shapes = {i: (sized(schedule.arrays[p].shape, count), schedule.dtype) for p, i in schedule.direct.items()}
-        self._like = [shapes.get(i) for i in range(len(schedule.results))]
+        direct = {i: (sized(schedule.arrays[p].shape, count), schedule.dtype) for p, i in schedule.direct.items()}
+        self._direct = [direct.get(i) for i in range(len(schedule.results))]
+        self._results = [self._arrays.get(r.place) if isinstance(r, Traced) else r for r in schedule.results]
         del self._arrays
 
     def __call__(self, arguments: Sequence[np.ndarray], out: Sequence[np.ndarray] | None) -> list[np.ndarray]:
         """Return the results, written to arrays if these are given."""
-        for buffer, argument in zip(self._inputs, arguments, strict=True):
-            buffer[...] = argument
-        targets, results = self._targets, self._results
-        targets[:] = self._made() if out is None else out
+        self._given[:] = arguments
+        self._targets[:] = [np.empty(*like) if like else None for like in self._direct] if out is None else out
         for run in self._runs:
             run()
-        if out is None:
-            return [made if result is None else result.copy() for made, result in zip(targets, results, strict=True)]
-        for target, result in zip(out, results, strict=True):
-            if result is not None:
-                target[...] = result
-        return list(out)
-
-    def _made(self) -> list[np.ndarray | None]:
-        """Return arrays for the results that are written where the caller wants them."""
-        return [np.empty(*like) if like else None for like in self._like]
+        pairs = zip(self._targets, self._results, self._direct, strict=True)
+        found = [target if direct else _put(_now(result), target) for target, result, direct in pairs]
+        self._given[:] = [None] * len(self._given)
+        self._targets[:] = [None] * len(self._targets)
+        return found
 
     def _bind(self, at: int, step: Step) -> None:
         """Turn a step into a call, or into a view."""
         arguments = [self._argument(a) for a in step.arguments]
-        if step.check:
-            self._runs.append(partial(step.function, *arguments))
-        elif step.view:
+        if step.view:
             self._arrays[step.result] = self._view(step, arguments)
-        elif step.result in self._schedule.direct:
-            result = self._schedule.direct[step.result]
-            self._runs.append(partial(_written, step.function, arguments, self._targets, result))
-        else:
-            self._arrays[step.result] = out = self._output(at, step)
-            self._runs.append(_call(step.function, arguments, out))
+            return
+        out = None if step.check else self._output(at, step)
+        self._arrays[step.result] = out
+        self._runs.append(_call(step.function, arguments, out))
 
     def _argument(self, a: Any) -> Any:
         if isinstance(a, Traced):
@@ -139,28 +128,27 @@ class Replay:
 
     def _view(self, step: Step, arguments: Sequence[Any]) -> Any:
         """Return a view, or the copy that a view of scattered numbers must be."""
-        shape = sized(self._schedule.arrays[step.result].shape, self._count)
-        if step.function is np.reshape:
-            view = arguments[0].reshape(shape)
-        elif step.function is np.broadcast_to:
-            view = np.broadcast_to(arguments[0], shape)
-        else:
-            view = step.function(*arguments)
-        given = arguments[0]
+        given, function = arguments[0], step.function
+        if function in (np.reshape, np.broadcast_to):
+            arguments = [given, sized(self._schedule.arrays[step.result].shape, self._count)]
+        if isinstance(given, _Later):
+            return _Later(partial(_viewed, function, arguments))
+        view: np.ndarray = function(*arguments)
         if not isinstance(step.arguments[0], Traced) or not view.size or np.may_share_memory(view, given):
             return view
         copy = self._new(step.result)
         self._runs.append(partial(np.copyto, copy.reshape(given.shape), given))
         return copy
 
-    def _output(self, at: int, step: Step) -> np.ndarray:
-        """Return where a step writes to: over an argument that is not needed again, or to a new place."""
+    def _output(self, at: int, step: Step) -> Any:
+        """Return where a step writes to: to a result, over an argument that is not needed again, or to a new place."""
+        if step.result in self._schedule.direct:
+            return _Later(partial(self._targets.__getitem__, self._schedule.direct[step.result]))
         over = self._schedule.overwritten(at)
         if over is None:
             return self._new(step.result)
         self._places.hand_over(over, step.result)
-        array: np.ndarray = self._arrays[over]
-        return array
+        return self._arrays[over]
 
     def _new(self, place: int) -> np.ndarray:
         traced = self._schedule.arrays[place]
@@ -173,11 +161,43 @@ class Replay:
         return WORKSPACE.bytes[start : start + size].view(traced.dtype).reshape(shape)
 
 
-def _call(function: Callable[..., Any], arguments: Sequence[Any], out: np.ndarray) -> Callable[[], Any]:
+class _Later:
+    """An array that is there when the steps run: an argument, a view of one, or where a result goes.
+
+    Parameters
+    ----------
+    get : callable
+        () -> array.
+    """
+
+    def __init__(self, get: Callable[[], Any]) -> None:
+        self.get = get
+
+
+def _now(a: Any) -> Any:
+    return a.get() if isinstance(a, _Later) else a
+
+
+def _viewed(function: Callable[..., Any], arguments: Sequence[Any]) -> Any:
+    return function(arguments[0].get(), *arguments[1:])
+
+
+def _call(function: Callable[..., Any], arguments: Sequence[Any], out: Any) -> Callable[[], Any]:
+    """Return a step as a function of nothing."""
+    if any(isinstance(a, _Later) for a in (*arguments, out)):
+        return partial(_called, function, arguments, out)
     if isinstance(function, np.ufunc) and function not in (np.maximum, np.minimum):
         return partial(function, *arguments, out)  # a keyword takes longer
     return partial(function, *arguments, out=out)
 
 
-def _written(function: Callable[..., Any], arguments: Sequence[Any], targets: Sequence[Any], at: int) -> None:
-    function(*arguments, out=targets[at])
+def _called(function: Callable[..., Any], arguments: Sequence[Any], out: Any) -> None:
+    function(*map(_now, arguments), out=_now(out))
+
+
+def _put(result: np.ndarray, target: np.ndarray | None) -> np.ndarray:
+    """Return the numbers of a result in an array of its own."""
+    if target is None:
+        return result.copy()
+    target[...] = result
+    return target

@@ -35,13 +35,24 @@ class Schedule:
         self.roots, self.last_use = _lifetimes(self.steps, tape, results)
         self.direct = _direct(self.steps, results)
         computed = {step.result for step in self.steps if not (step.view or step.check)}
-        self.owned = frozenset(computed.union(range(inputs)).difference(self.direct))
+        self.owned = frozenset(computed.difference(self.direct))
 
     def rows(self, step: int, block: int) -> int:
-        """Return how many points make a block: a step computes so many bytes on average, but all fits into a block."""
+        """Return how many points make a block.
+
+        A step computes so many bytes on average, and all of them as many as there are weights, which every block reads;
+        but what is needed at a time fits into a block.
+        """
         fixed, each = self.footprint
-        enough = self.calls * step // max(1, self.work * self.dtype.itemsize)
+        bytes_ = max(1, self.work * self.dtype.itemsize)
+        enough = max(self.calls * step, self.weights) // bytes_
         return max(1, min(enough, (block - fixed) // max(1, each)))
+
+    @functools.cached_property
+    def weights(self) -> int:
+        """Bytes of arrays that are the same for all points."""
+        constants = {id(a): a.nbytes for step in self.steps for a in step.arguments if isinstance(a, np.ndarray)}
+        return sum(constants.values())
 
     @functools.cached_property
     def calls(self) -> int:
@@ -52,8 +63,6 @@ class Schedule:
     def footprint(self) -> tuple[int, int]:
         """Bytes needed at a time, at most: for any number of points, and for each of them."""
         live, most = [0, 0], [0, 0]
-        for place in range(self.inputs):
-            live[1] += self._numbers(place)[1]
         for at, step in enumerate(self.steps):
             live = [a + b for a, b in zip(live, self._numbers(step.result), strict=True)]
             most = max(most, live, key=operator.itemgetter(1))

@@ -308,6 +308,7 @@ class Recorder(Arrays):
         return super().bounded(x)
 
 
-def _finite(x: np.ndarray) -> None:
+def _finite(x: np.ndarray, out: None) -> None:
+    del out
     if not np.isfinite(x).all():
         raise Unbounded

@@ -7,6 +7,8 @@ import math
 from collections.abc import Sequence
 from typing import Any
 
+import numpy as np
+
 from neuralgebra.errors import InputError, ShapeError, shown
 from neuralgebra.functions.activation import Activation
 from neuralgebra.network.layers import Affine, Elementwise, Layer, PowerProduct, Softmax
@@ -57,6 +59,7 @@ def _check(maps: Sequence[Any], weights: str) -> None:
 
 def _hidden(activation: Any, count: int) -> list[Any]:
     if isinstance(activation, str | Activation):
+        _function(activation)  # a name that is not known is refused, also where no hidden layer needs it
         return [activation] * count
     functions = list(activation)
     if len(functions) != count:
@@ -87,6 +90,8 @@ def _position(key: Any, names: Sequence[str], what: str) -> int:
             return names.index(key)
         raise InputError(f"{what} {shown(key)!r} received; the {what}s are {shown(', '.join(names))}.")
     try:
+        if isinstance(key, bool | np.bool_):
+            raise TypeError
         return int(range(len(names))[key])
     except (IndexError, TypeError):
         raise InputError(f"{what} {shown(key)} received; 0 to {len(names) - 1} or a name expected.") from None

@@ -7,7 +7,7 @@ arrays of JAX, tracers. Every number it gives can be differentiated in the point
 from __future__ import annotations
 
 import functools
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -259,6 +259,6 @@ declare_pytree(Network, _flatten, _network)
 declare_pytree(Bound, _flatten, _bound)
 
 
-def declare(inside: Sequence[str], outside: Sequence[str]) -> None:
-    """Say which questions, methods of both classes, are steps of the graphs of torch.compile, and which are not."""
-    declare_questions(Network, Bound, ("template", "values"), inside, outside)
+def declare(mark: Callable[..., None]) -> None:
+    """Let torch.compile take questions as steps of its graphs: `mark` gets decorators for those that are, or not."""
+    declare_questions(Network, Bound, ("template", "values"), mark)
