@@ -31,8 +31,8 @@ A derivative is an activation again, with the same chain: `"tanh'"`, `"tanh''"`,
 ## The catalogue
 
 A *kink* is a point where a derivative jumps; the table gives its place, the order of the lowest derivative that jumps,
-and the value that neuralgebra returns there: that of PyTorch, but for the second derivative of elu and celu, where it is
-1 and PyTorch has 0. A derivative that is piecewise constant does not pass NaN on.
+and the value that neuralgebra returns there: that of PyTorch, but for the second derivative of elu and celu, where it
+is 1 and PyTorch has 0. A derivative that is piecewise constant does not pass NaN on.
 
 | name | formula | parameters | kinks: place, order, value | inverse | ONNX |
 |---|---|---|---|---|---|

@@ -73,7 +73,7 @@ def refuse_kinks(k: Any, network: Network, x: Value, order: int) -> None:
                 row, unit = (int(i[0]) for i in np.nonzero(np.asarray(touched[0, ...])))
                 raise KinkError(
                     f"node {place} ({network.nodes[place - 1].layer}), unit {unit + 1}, is at {text} "
-                    f"at point {row + 1} of {points.shape[0]}: its derivative of order {order} has no one value there.\n"
+                    f"at point {row + 1} of {points.shape[0]}: derivative {order} has no one value there.\n"
                     'kinks="interval" gives the one-sided ones, kinks="choose" those of the catalogue.'
                 )
 
