@@ -134,3 +134,47 @@ def test_answers_own_their_memory(library: str, name: str, batch: tuple[int, ...
         assert np.array_equal(to_numpy(second), before), question
         x[...] = 88.0
         assert np.array_equal(to_numpy(second), before), question
+
+
+# What is more than numbers is not read as numbers --------------------------------------------------------------------
+
+SMOOTH = na.Network.from_layers([(np.array([[1.0, 2.0], [0.5, -1.0]]), [0.1, 0.2]), ([[1.0, -1.0]], None)], "tanh")
+POINTS, OTHERS = np.array([[0.1, 0.2], [0.3, -0.4]]), np.array([[-0.5, 0.7], [0.2, 0.9]])
+
+
+def test_tensors_with_tangents_keep_them() -> None:
+    along = torch.tensor([[1.0, -2.0], [0.5, 0.25]], dtype=torch.float64)
+    with torch.autograd.forward_ad.dual_level():
+        dual = torch.autograd.forward_ad.make_dual(torch.tensor(POINTS), along)
+        tangent = torch.autograd.forward_ad.unpack_dual(SMOOTH.jacobian(dual)).tangent
+    np.testing.assert_allclose(tangent, SMOOTH.hvp(POINTS, along.numpy()), rtol=1e-13)
+
+
+@pytest.mark.filterwarnings("ignore")
+@pytest.mark.parametrize("how", ["make_fx", "jit", "vmap", "grad"])
+def test_tensors_that_are_traced_are_not_taken_for_constants(how: str) -> None:
+    x, others = torch.tensor(POINTS), torch.tensor(OTHERS)
+    if how == "make_fx":
+        found = torch.fx.experimental.proxy_tensor.make_fx(lambda x: SMOOTH.jacobian(x))(x)(others)
+    elif how == "jit":
+        found = torch.jit.trace(SMOOTH.jacobian, x, check_trace=False)(others)
+    elif how == "vmap":
+        found = torch.func.vmap(lambda v: SMOOTH.hvp(others, v), out_dims=-1)(torch.eye(2, dtype=torch.float64))[:, 0]
+        np.testing.assert_allclose(found, SMOOTH.hessian(OTHERS)[:, 0], rtol=1e-13)
+        return
+    else:
+        found = torch.func.grad(lambda x: SMOOTH(x).sum())(others)[:, None, :]
+    np.testing.assert_allclose(found, SMOOTH.jacobian(OTHERS), rtol=1e-13)
+
+
+@pytest.mark.parametrize("library", ["torch", "jax"])
+def test_arrays_of_others_are_read_and_never_written(library: str) -> None:
+    x = MAKERS[library](POINTS)
+    for question in (SMOOTH, SMOOTH.jacobian, SMOOTH.hessian, na.Network.identity(2)):
+        answer = question(x)
+        assert type(answer) is type(x)
+        assert (answer.dtype, answer.device) == (x.dtype, x.device)
+        if library == "torch":
+            answer += 1.0
+        np.testing.assert_array_equal(x, POINTS)
+        np.testing.assert_array_equal(question(x), question(POINTS))

@@ -86,6 +86,20 @@ class Arrays:
         changed.__dict__.update(self.__dict__, values=values)
         return changed
 
+    def shared(self, arrays: Sequence[Value]) -> list[np.ndarray] | None:
+        """Return the memory of arrays as those of NumPy; None where more is asked of them than their numbers.
+
+        That is where they are traced, differentiated, mapped or on a device of their own, or where weights may be.
+        """
+        if self.numpy or self.complex or self.values:
+            return None
+        found = [libraries.shared(_library(self.xp), a) for a in arrays]
+        return None if any(a is None for a in found) else found  # type: ignore[return-value]
+
+    def returned(self, result: np.ndarray) -> Value:
+        """Return an array of NumPy that nobody else holds as one of this library, on its device."""
+        return libraries.returned(_library(self.xp), result, self.device)
+
     def number(self, value: int | float | Fraction) -> float:
         """Return an exact number as a Python scalar, which takes the dtype of its partner."""
         return float(value)

@@ -16,7 +16,15 @@ import numpy as np
 
 from neuralgebra.arithmetic.kind import Value
 
-__all__ = ["accurate_functions", "custom_derivative", "declare_pytree", "declare_questions", "is_tracer"]
+__all__ = [
+    "accurate_functions",
+    "custom_derivative",
+    "declare_pytree",
+    "declare_questions",
+    "is_tracer",
+    "returned",
+    "shared",
+]
 
 Differentiable = Callable[[Value], Value]
 Flatten = Callable[[Any], tuple[Iterable[tuple[str, Any]], Any]]
@@ -89,6 +97,36 @@ def is_tracer(x: Any) -> bool:
     import jax
 
     return isinstance(x, jax.core.Tracer)
+
+
+def shared(library: str, x: Any) -> np.ndarray | None:
+    """Return the memory of an array as one of NumPy, if it is in that of the processor and stands for itself alone."""
+    if library == "torch":
+        import torch
+
+        # Of subclasses, of tensors that are traced and of those with derivatives, numbers are not all that is wanted.
+        plain = type(x) is torch.Tensor and x.device.type == "cpu" and not x.requires_grad
+        traced = torch.jit.is_tracing() or torch.utils._python_dispatch.is_in_torch_dispatch_mode()
+        if not plain or traced or torch.autograd.forward_ad.unpack_dual(x).tangent is not None:
+            return None
+        try:
+            return x.numpy()  # type: ignore[no-any-return]
+        except RuntimeError:  # under torch.func
+            return None
+    if library == "jax" and not is_tracer(x) and [d.platform for d in x.sharding.device_set] == ["cpu"]:
+        return np.asarray(x)
+    return None
+
+
+def returned(library: str, result: np.ndarray, device: Any) -> Any:
+    """Return an array of NumPy that nobody else holds as one of another library, on a device."""
+    if library == "torch":
+        import torch
+
+        return torch.from_numpy(result)
+    import jax
+
+    return jax.device_put(result, device)
 
 
 # What their transformations ask ------------------------------------------------------------------------------------

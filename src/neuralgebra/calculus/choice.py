@@ -80,10 +80,20 @@ def by_order(network: Network, operator: Mapping[Any, float]) -> Iterator[dict[M
     for alpha, factor in operator.items():
         index = multi_index(network, alpha)
         part = parts.setdefault(len(index), {})
-        part[index] = part.get(index, 0.0) + float(factor)
+        part[index] = part.get(index, 0.0) + _factor(factor)
     if not parts:
         raise UsageError("an operator without terms received; {multi-index: factor} expected.")
     yield from parts.values()
+
+
+def _factor(given: Any) -> float:
+    try:
+        factor = float(given)
+    except (TypeError, ValueError):
+        raise InputError(f"factor {shown(repr(given))} received; a real number expected.") from None
+    if not np.isfinite(factor):
+        raise InputError(f"factor {factor} received; finite numbers expected.")
+    return factor
 
 
 def operator_matrix(k: Any, network: Network, x: Value, matrix: Any) -> tuple[Any, bool]:

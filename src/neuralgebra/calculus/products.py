@@ -295,8 +295,10 @@ def derivative(network: Network, x: Any, alpha: Any, *, dtype: Any = None) -> Va
 def _is_one(network: Network, alpha: Any) -> bool:
     if isinstance(alpha, str | Mapping):
         return True
-    return isinstance(alpha, tuple | list | np.ndarray) and bool(len(alpha)) and all(
-        np.ndim(a) == 0 and not isinstance(a, str | Mapping) for a in alpha
+    return (
+        isinstance(alpha, tuple | list | np.ndarray)
+        and bool(len(alpha))
+        and all(np.ndim(a) == 0 and not isinstance(a, str | Mapping) for a in alpha)
     )
 
 

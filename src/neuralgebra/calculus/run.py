@@ -1,7 +1,9 @@
 """Points in, numbers out: what is accepted, and batches in blocks over threads.
 
 NumPy batches are cut into blocks that fit the cache, and the blocks run on all cores, with single-threaded linear
-algebra inside: beyond the result, memory does not grow with the number of points. Other libraries get the whole batch.
+algebra inside: beyond the result, memory does not grow with the number of points. Arrays of other libraries that are in
+the memory of the processor, and of which nothing but their numbers is asked, are read there by NumPy. All others, those
+that are traced, mapped, differentiated or on a device of their own, are computed with as a whole by their library.
 """
 
 from __future__ import annotations
@@ -76,6 +78,9 @@ def evaluate(
     batch = tuple(x.shape[:-1])
     count = math.prod(batch)
     flat = (x, *others)
+    if memory is not None and (numbers := k.shared(flat)) is not None:
+        found = evaluate(Arrays.of(numbers[0]), numbers[0], compute, width, *numbers[1:], memory=memory, key=key)
+        return [k.returned(r) for r in found]
     if len(batch) != 1:
         flat = tuple(k.reshape(a, (count, *a.shape[len(batch) :])) for a in flat)
     if k.numpy and memory is not None and not k.complex:
@@ -187,6 +192,9 @@ def added(
     list of array
         The sums: each thread adds up its share of the blocks, and the shares are added in their order.
     """
+    if memory is not None and (numbers := k.shared(arrays)) is not None:
+        sums = added(Arrays.of(numbers[0]), compute, width, *numbers, memory=memory, key=key)
+        return [k.returned(s) for s in sums]
     if not k.numpy:
         return list(compute(k, *arrays))
     count, workers = len(arrays[0]), threads()
