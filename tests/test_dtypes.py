@@ -48,10 +48,18 @@ def test_every_question_along_a_complex_direction(library):
     np.testing.assert_allclose(
         np.asarray(f.taylor(z, library(v + 0j), 2))[2].imag / STEP, third, rtol=1e-12, atol=1e-13
     )
-    for question in (f.hessian, f.laplacian, f.hessian_diagonal, f.biharmonic):
+    derivatives = f.derivatives(x, 5)
+    changes = {
+        f.hessian: np.einsum("nijkl,nl->nijk", derivatives[3], v),
+        f.hessian_diagonal: np.einsum("nijjl,nl->nij", derivatives[3], v),
+        f.laplacian: np.einsum("nijjl,nl->ni", derivatives[3], v),
+        f.biharmonic: np.einsum("nijjkkl,nl->ni", derivatives[5], v),
+    }
+    for question, change in changes.items():
         found = question(z)
         assert "complex128" in str(found.dtype)
         np.testing.assert_allclose(np.asarray(found).real, question(x), rtol=1e-12, atol=1e-13)
+        np.testing.assert_allclose(np.asarray(found).imag / STEP, change, rtol=1e-11, atol=1e-12)
 
 
 def test_complex_single_precision_stays():
@@ -61,12 +69,12 @@ def test_complex_single_precision_stays():
 
 
 @pytest.mark.parametrize(
-    ("x", "name"),
-    [(np.ones(3, np.float16), "float16"), (torch.ones(3, dtype=torch.bfloat16), "bfloat16")],
+    ("x", "name", "digits"),
+    [(np.ones(3, np.float16), "float16", 3), (torch.ones(3, dtype=torch.bfloat16), "bfloat16", 2)],
 )
-def test_half_precision_is_refused_with_the_reason_or_computed_in_single_when_asked(x, name):
+def test_half_precision_is_refused_with_the_reason_or_computed_in_single_when_asked(x, name, digits):
     f = network()
-    with pytest.raises(na.errors.DtypeError, match=f'{name} received: it holds .* digits.*\n.*dtype="float32"'):
+    with pytest.raises(na.errors.DtypeError, match=f'{name} received: it holds {digits} digits.*\n.*dtype="float32"'):
         f.hessian(x)
     found = f.hessian(x, dtype="float32")
     assert str(found.dtype).endswith("float32")

@@ -41,15 +41,14 @@ def test_both_sides_of_every_kink_of_the_catalogue(name):
     f = na.Network.function(name)
     function = na.activation(name)
     for at, order in function.points(_floats()):
-        if order == 0:
-            continue
-        left, right = f.taylor([float(at)], [1.0], order, kinks="interval")
-        h = 1e-6
+        left, right = f.taylor([float(at)], [1.0], order + 1, kinks="interval")
+        h, sides = 1e-6, []
         for side, found in ((-1, left), (1, right)):
-            near = f.taylor([float(at) + side * h], [1.0], order)
-            np.testing.assert_allclose(found[order], near[order], atol=2e-5)
-        assert abs(left[order] - right[order]).max() > 1e-3  # it is a kink
-        assert found[0] == f([float(at)])
+            near = f.taylor([float(at) + side * h], [1.0], order + 1)
+            np.testing.assert_allclose(found[1:], near[1:], rtol=1e-4, atol=1e-5)
+            assert found[0] == f([float(at)])
+            sides.append(near[order])
+        assert abs(sides[0] - sides[1]) > 1e-3  # it is a kink
 
 
 def _floats():
@@ -69,6 +68,22 @@ def test_composition_follows_the_direction_through_several_kinks():
         assert np.array_equal(left, -quotient(f, x, -np.array(v)))
 
 
+@pytest.mark.parametrize("layer", [na.Elementwise("relu"), na.Maximum([[0, 1]])], ids=["relu", "maximum"])
+def test_the_first_coefficient_that_does_not_vanish_decides(layer):
+    """The positive part of t - 5 t², of t² and of t² - 5 t³."""
+    z = na.Network.identity(1)
+    square = z * z
+    expected = {
+        z - 5 * square: ([0.0, 0.0, 0.0, 0.0], [0.0, 1.0, -10.0, 0.0]),
+        square: ([0.0, 0.0, 2.0, 0.0], [0.0, 0.0, 2.0, 0.0]),
+        square - 5 * square * z: ([0.0, 0.0, 2.0, -30.0], [0.0, 0.0, 2.0, -30.0]),
+    }
+    for inner, sides in expected.items():
+        f = after(na.stack(inner, inner * 0), layer)[0]
+        for found, known in zip(f.taylor([0.0], [1.0], 3, kinks="interval"), sides, strict=True):
+            np.testing.assert_allclose(found[:, 0], known, atol=1e-300)
+
+
 def test_equal_maxima_go_with_the_larger_series():
     f = after(na.Network.from_layers([([[1.0], [-2.0], [1.0]], None)]), na.Maximum([[0, 1, 2], [0, 0, 0]]))
     left, right = f.jacobian([0.0], kinks="interval")
@@ -83,7 +98,7 @@ def test_raise_names_layer_unit_and_point():
     x = np.array([[1.0, 2.0], [1.0, 1.0]])
     with pytest.raises(na.errors.KinkError, match=r"node 2 \(relu\), unit 2, is at the kink of relu at point 2 of 2"):
         hinge().jacobian(x, kinks="raise")
-    with pytest.raises(na.errors.KinkError, match="order 2"):
+    with pytest.raises(na.errors.KinkError, match="derivative 2"):
         hinge().hessian(x[1], kinks="raise")
     with pytest.raises(na.errors.KinkError, match="unit 2"):
         hinge().jvp(torch.tensor(x), [1.0, 0.0], kinks="raise")

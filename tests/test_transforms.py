@@ -64,12 +64,14 @@ def test_vmap_and_derivatives_again_under_torch(name, network):
     f, ask = NETWORKS[network], QUESTIONS[name]
     each = torch.func.vmap(lambda x: ask(f, x))(torch.tensor(X))
     close(each.movedim(0, 1) if name == "taylor" else each, ask(f, X))
-    x = torch.tensor(X[0], requires_grad=True)
+    x, along = torch.tensor(X[0], requires_grad=True), torch.tensor(V, dtype=torch.float64)
+    _, found = torch.func.jvp(lambda x: ask(f, x), (x.detach(),), (along,))
+    close(found, quotient(lambda x: ask(f, x), X[0], np.array(V)))
     result = ask(f, x)
     weights = torch.tensor(np.random.default_rng(1).normal(size=tuple(result.shape)))
     (gradient,) = torch.autograd.grad((result * weights).sum(), x)
     expected = quotient(lambda x: (ask(f, x) * weights.numpy()).sum(), X[0], np.array(V))
-    close(gradient @ torch.tensor(V, dtype=torch.float64), expected)
+    close(gradient @ along, expected)
 
 
 # torch.compile ------------------------------------------------------------------------------------------------------
