@@ -12,6 +12,7 @@ import torch
 
 import neuralgebra as na
 from neuralgebra.arithmetic.arrays import to_numpy
+from neuralgebra.errors import DtypeError, InputError
 from questions import QUESTIONS, Vectors, ask, expected_shape
 from strategies import after
 from zoo import NETWORKS
@@ -178,3 +179,35 @@ def test_arrays_of_others_are_read_and_never_written(library: str) -> None:
             answer += 1.0
         np.testing.assert_array_equal(x, POINTS)
         np.testing.assert_array_equal(question(x), question(POINTS))
+
+
+class Doubled(np.ndarray):
+    """Whose products are twice as large."""
+
+    def __array_wrap__(self, array: np.ndarray, *_: object) -> np.ndarray:
+        return 2 * np.asarray(array)
+
+
+@pytest.mark.parametrize(
+    "make", [lambda x: x.view(np.matrix), np.ma.masked_array, lambda x: x.view(Doubled), lambda x: x.astype(">f8")]
+)
+def test_other_arrays_of_numpy_are_read_as_plain_ones(make: object) -> None:
+    for question in (SMOOTH, SMOOTH.hessian, SMOOTH.laplacian):
+        answer = question(make(POINTS))
+        assert type(answer) is np.ndarray
+        assert answer.dtype == np.float64
+        np.testing.assert_array_equal(answer, question(POINTS))
+
+
+def test_masked_entries_are_no_numbers() -> None:
+    with pytest.raises(InputError, match="masked entries received"):
+        SMOOTH.jacobian(np.ma.masked_array(POINTS, mask=POINTS > 0.2))
+
+
+@pytest.mark.parametrize("library", ["numpy", "torch", "strict"])
+def test_directions_that_are_no_real_numbers_are_refused(library: str) -> None:
+    x, make = MAKERS[library](POINTS), MAKERS[library]
+    with pytest.raises(DtypeError, match=r"complex128 received beside real points"):
+        SMOOTH.jvp(x, make(np.array([1.0, 1j])))
+    with pytest.raises(DtypeError, match="bool"):
+        SMOOTH.jvp(x, make(np.array([True, False])))

@@ -61,7 +61,9 @@ class Arrays:
         """
         if type(x) is np.ndarray and x.dtype in _NATIVE and wanted is None:
             return _of_numpy(x.dtype), x
-        if not array_api_compat.is_array_api_obj(x):
+        if isinstance(x, np.ndarray):
+            x = _plain(x)
+        elif not array_api_compat.is_array_api_obj(x):
             x = _from_python(x)
             x = x if x.dtype.kind == "c" else x.astype(dtype)
         xp, name = array_api_compat.array_namespace(x), _name(x.dtype)
@@ -115,10 +117,17 @@ class Arrays:
 
     def like(self, x: Any) -> Value:
         """Return an array of a person as one of this library, dtype and device; another library is refused."""
-        if array_api_compat.is_array_api_obj(x) and not isinstance(x, np.ndarray):
+        theirs = array_api_compat.is_array_api_obj(x) and not isinstance(x, np.ndarray)
+        if theirs:
             self.expect_alike(x, "an array of")
-            return self.xp.astype(x, self.dtype)
-        return self.xp.asarray(_from_python(x), dtype=self.dtype, device=self.device)
+        else:
+            x = _from_python(x)
+        name = _name(x.dtype)
+        if name == "bool":
+            raise DtypeError("values of type bool received; numbers are expected.")
+        if "complex" in name and not self.complex:
+            raise DtypeError(f"{name} received beside real points. Pass complex points, x + 0j, or real numbers.")
+        return self.xp.astype(x, self.dtype) if theirs else self.xp.asarray(x, dtype=self.dtype, device=self.device)
 
     def expect_alike(self, x: Any, what: str) -> None:
         """Raise InputError for an array of another library or device."""
@@ -347,6 +356,13 @@ def _refusal(name: str) -> str:
 @functools.cache
 def _of_numpy(dtype: np.dtype) -> Arrays:
     return Arrays.of(np.zeros(1, dtype))
+
+
+def _plain(x: np.ndarray) -> np.ndarray:
+    """Return an array of a subclass of NumPy's, or of another byte order, as a plain one."""
+    if np.ma.is_masked(x):
+        raise InputError("an array with masked entries received; numbers expected. Fill them or leave these rows out.")
+    return np.asarray(x, x.dtype.newbyteorder("=") if x.dtype.kind in "iufc" else None)
 
 
 def _from_python(x: Any) -> np.ndarray:
