@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import gc
 import itertools
+import weakref
 
 import array_api_strict
 import jax
@@ -211,3 +213,20 @@ def test_directions_that_are_no_real_numbers_are_refused(library: str) -> None:
         SMOOTH.jvp(x, make(np.array([1.0, 1j])))
     with pytest.raises(DtypeError, match="bool"):
         SMOOTH.jvp(x, make(np.array([True, False])))
+
+
+def test_functional_tensors_are_not_read() -> None:
+    """PyTorch has no rule for stated derivatives there, and says so: an error, no numbers."""
+    with pytest.raises(RuntimeError, match="Functionalize rule"):
+        torch.func.functionalize(SMOOTH)(torch.tensor(POINTS))
+
+
+def test_what_was_passed_in_is_not_kept_after_an_exception() -> None:
+    f = na.Network.function("silu", 2)
+    big = np.ones((1000, 2))
+    big[5] = np.nan
+    kept = weakref.ref(big)
+    assert np.isnan(f(big[:100])[5]).all()
+    del big
+    gc.collect()
+    assert kept() is None

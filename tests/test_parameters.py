@@ -571,3 +571,17 @@ def test_weights_of_targets_that_do_not_fit():
         f.parameter_vjp(np.ones((5, 2)), np.ones(4), "jacobian")
     with pytest.raises(ShapeError, match="w of shape"):
         f.parameter_vjp(np.ones((5, 2)), np.ones((5, 1)), "jacobian")
+
+
+def test_gradients_at_complex_points():
+    f = chain(2, 3, 1)
+    x = np.array([[0.1 + 0.2j, -0.3], [0.4, 0.5 - 0.1j]])
+    ours, all_of_them = flat(f.parameter_vjp(x, np.ones((2, 1)))), f.parameter_jacobian(x)
+    np.testing.assert_allclose(ours, all_of_them.sum(axis=(0, 1, 2)), rtol=1e-13)
+
+
+def test_the_order_of_a_target_is_limited_by_the_dtype():
+    f = na.Network.from_layers([(np.ones((1, 2), np.float32), None)])
+    for question in (f.parameter_jacobian, lambda x, t: f.parameter_vjp(x, [1.0], t)):
+        with pytest.raises(na.errors.ResourceError, match="at most 34"):
+            question(np.zeros(2, np.float32), (40, 0))

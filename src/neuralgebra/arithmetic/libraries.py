@@ -106,7 +106,11 @@ def shared(library: str, x: Any) -> np.ndarray | None:
 
         # Of subclasses, of tensors that are traced and of those with derivatives, numbers are not all that is wanted.
         plain = type(x) is torch.Tensor and x.device.type == "cpu" and not x.requires_grad
-        traced = torch.jit.is_tracing() or torch.utils._python_dispatch.is_in_torch_dispatch_mode()
+        traced = (
+            torch._is_functional_tensor(x)
+            or torch.jit.is_tracing()
+            or torch.utils._python_dispatch.is_in_torch_dispatch_mode()
+        )
         if not plain or traced or torch.autograd.forward_ad.unpack_dual(x).tangent is not None:
             return None
         try:

@@ -20,6 +20,7 @@ import numpy as np
 from neuralgebra.arithmetic.kind import Value
 from neuralgebra.calculus.adjoint import Dual, adjoint
 from neuralgebra.calculus.jet import Jet, total
+from neuralgebra.calculus.limits import refuse_long
 from neuralgebra.calculus.origin import first_layer
 from neuralgebra.calculus.propagate import Jets
 from neuralgebra.calculus.run import accept, added, evaluate
@@ -78,6 +79,7 @@ def parameter_vjp(network: Network, x: Any, w: Any, targets: Any = "value", *, d
     """
     goal = wanted(network, targets)
     k, x = accept(network, x, dtype)
+    refuse_long(network, goal.indices.order, k.double)
     weights, count = _weights(k, x, w, (goal.count, network.output_size)), math.prod(x.shape[:-1])
 
     def compute(k: Any, points: Value, w: Value) -> list[Value]:
@@ -137,6 +139,7 @@ def parameter_jacobian(network: Network, x: Any, targets: Any = "value", *, dtyp
     distinct = tuple(dict.fromkeys(asked.sums))
     goal = asked.part(distinct)
     k, x = accept(network, x, dtype)
+    refuse_long(network, asked.indices.order, k.double)
     m, seeds = network.output_size, len(distinct) * network.output_size
     numbers = sum(a.size for a in network.arrays)
 

@@ -103,13 +103,14 @@ class Replay:
         """Return the results, written to arrays if these are given."""
         self._given[:] = arguments
         self._targets[:] = [np.empty(*like) if like else None for like in self._direct] if out is None else out
-        for run in self._runs:
-            run()
-        pairs = zip(self._targets, self._results, self._direct, strict=True)
-        found = [target if direct else _put(_now(result), target) for target, result, direct in pairs]
-        self._given[:] = [None] * len(self._given)
-        self._targets[:] = [None] * len(self._targets)
-        return found
+        try:
+            for run in self._runs:
+                run()
+            pairs = zip(self._targets, self._results, self._direct, strict=True)
+            return [target if direct else _put(_now(result), target) for target, result, direct in pairs]
+        finally:  # what the caller has passed in is not kept
+            self._given[:] = [None] * len(self._given)
+            self._targets[:] = [None] * len(self._targets)
 
     def _bind(self, at: int, step: Step) -> None:
         """Turn a step into a call, or into a view."""

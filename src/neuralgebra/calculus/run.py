@@ -198,7 +198,7 @@ def added(
     if not k.numpy:
         return list(compute(k, *arrays))
     count, workers = len(arrays[0]), threads()
-    compute = compute if memory is None else _program(memory, (key, k.dtype.char), compute, k, arrays)
+    compute = compute if memory is None or k.complex else _program(memory, (key, k.dtype.char), compute, k, arrays)
     if not _pays(compute, width, count):
         workers = 1
     rows, size = _rows(compute, width), -(-count // workers)

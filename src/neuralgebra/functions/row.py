@@ -156,16 +156,18 @@ class Row:
         return Polynomial({})
 
     @functools.cached_property
-    def _derivatives(self) -> list[Polynomial]:
-        return [self.value]
+    def _derivatives(self) -> dict[int, Polynomial]:
+        return {0: self.value}
 
     def derivative(self, order: int) -> Polynomial:
         """Return the derivative of an order as a polynomial in z and the chain."""
         if self.base is not None:
             return self.base.derivative(self.order + order)
-        while len(self._derivatives) <= order:
-            self._derivatives.append(self._derivatives[-1].derivative(self.slope))
-        return self._derivatives[order]
+        known = self._derivatives
+        for n in range(1, order + 1):
+            if n not in known:  # threads may find the same one twice, each at its place
+                known[n] = known[n - 1].derivative(self.slope)
+        return known[order]
 
     @functools.cached_property
     def _differentiated(self) -> dict[int, Row]:
