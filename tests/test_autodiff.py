@@ -8,6 +8,7 @@ import pytest
 import torch
 
 import neuralgebra as na
+from strategies import after
 
 jax.config.update("jax_enable_x64", True)
 
@@ -61,3 +62,22 @@ def test_transforms_of_both_libraries_compose():
     np.testing.assert_allclose(jax.jit(jax.vmap(jax.hessian(f)))(x), hessian, rtol=1e-11, atol=1e-12)
     third = jax.vmap(jax.jacfwd(lambda v: f.hessian(v)))(jax.numpy.asarray(x))
     np.testing.assert_allclose(third, jax.vmap(jax.jacfwd(jax.hessian(f)))(x), rtol=1e-9, atol=1e-10)
+
+
+@pytest.mark.parametrize("x", [[1.0, 1.0, 1.0], [1.0, 2.0, 2.0], [2.0, 1.0, 2.0]])
+def test_of_equal_maxima_the_first_is_differentiated(x):
+    f = after(na.Network.identity(3), na.Maximum([[0, 1, 2]]))
+    ours = f.jacobian(x)
+    assert ours.tolist() == [[float(i == x.index(max(x))) for i in range(3)]]
+    for transform in (torch.func.jacrev, torch.func.jacfwd):
+        assert transform(f)(torch.tensor(x, dtype=torch.float64)).tolist() == ours.tolist()
+    for transform in (jax.jacrev, jax.jacfwd):
+        assert transform(f)(jax.numpy.asarray(x)).tolist() == ours.tolist()
+
+
+@pytest.mark.parametrize("array", [np.asarray, torch.tensor, jax.numpy.asarray], ids=["numpy", "torch", "jax"])
+def test_the_maximum_of_what_is_no_number_is_none(array):
+    f = after(na.Network.identity(2), na.Maximum([[0, 1]]))
+    assert np.isnan(np.asarray(f(array([[np.nan, 1.0], [1.0, np.nan]])))).all()
+    traced = jax.jit(f)(jax.numpy.asarray([[np.nan, 1.0], [1.0, np.nan]]))
+    assert np.isnan(traced).all()

@@ -262,3 +262,19 @@ def test_the_network_is_differentiable_again_under_torch(data: st.DataObject) ->
     x = torch.tensor(data.draw(points(2, rows=1))[0])
     theirs, ours = torch.func.jacrev(f)(x).numpy(), f.jacobian(x.numpy())
     np.testing.assert_allclose(theirs, ours, rtol=1e-8, atol=1e-8 * majorant(ours))
+
+
+def test_chosen_inputs_are_not_touched_by_infinite_derivatives_of_the_others() -> None:
+    """ln x₁ + x₂ at x₁ = 0."""
+    log, identity = na.Network.function("log"), na.Network.identity(2)
+    f = log @ identity[0] + identity[1]
+    assert f.jacobian([0.0, 1.0], inputs="x2").tolist() == [[1.0]]
+
+
+def test_the_laplacian_over_some_inputs() -> None:
+    f = na.Network.from_layers([(np.random.default_rng(0).normal(size=(4, 3)), None), (np.ones((2, 4)), None)])
+    x = np.random.default_rng(1).normal(size=(5, 3))
+    diagonal = f.hessian_diagonal(x)
+    np.testing.assert_allclose(f.laplacian(x, inputs=["x3", 0]), diagonal[..., 0] + diagonal[..., 2], rtol=1e-12)
+    with pytest.raises(na.errors.InputError, match="each at most once"):
+        f.laplacian(x, inputs=["x1", 0])

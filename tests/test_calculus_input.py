@@ -234,3 +234,43 @@ def test_no_points_give_no_numbers_of_the_right_shape(library: str, name: str, b
         answer = ask(question, f, make(np.zeros((*batch, 2))), make)
         assert tuple(answer.shape) == expected_shape(question, f, batch), question
         assert str(answer.dtype).endswith("float64"), question
+
+
+@pytest.mark.parametrize(
+    ("question", "error", "message"),
+    [
+        (lambda: F.operator(X, [[1.0], [1.0, 2.0]]), InputError, "rows of different length"),
+        (lambda: F.operator(X, [["a", "b"], ["c", "d"]]), DtypeError, "numbers are expected"),
+        (lambda: F.vjp(X, None), UsageError, r"no weights w .* jacobian\(x\)"),
+        (lambda: F.hvp(X, None), UsageError, r"no direction v .* hessian\(x\)"),
+        (lambda: F.plan(["hessian"]), UsageError, "one of jacobian, hessian"),
+        (lambda: F(X + 1j, dtype="float64"), DtypeError, "complex128 input received with dtype=float64"),
+        (lambda: F(X > 0, dtype="float64"), DtypeError, "bool input received with dtype=float64"),
+        (
+            lambda: F.rename(inputs=["value", "b"]).parameter_jacobian(X, "value"),
+            UsageError,
+            "also an input",
+        ),
+        (lambda: F.diff({"a": 40}), na.errors.UnsupportedError, "order 40 received; at most 32"),
+        (lambda: F.diff((200, 0)), na.errors.UnsupportedError, "order 200 received; at most 32"),
+    ],
+)
+def test_what_cannot_be_read(question: Callable[[], object], error: type, message: str) -> None:
+    with pytest.raises(error, match=message):
+        question()
+
+
+def test_a_name_that_means_two_things_can_be_asked_for() -> None:
+    f = F.rename(inputs=["value", "b"])
+    ours, expected = f.parameter_jacobian(X, {"value": 1}), F.parameter_jacobian(X, "a")
+    assert np.array_equal(ours, expected)
+
+
+def test_complex_numbers_may_be_asked_for_in_single_precision() -> None:
+    assert F(X + 1j, dtype="complex64").dtype == np.complex64
+
+
+def test_the_biharmonic_operator_of_many_inputs_is_refused_with_its_memory() -> None:
+    f = na.Network.from_layers([(np.ones((9000, 9000), np.float32), None), (np.ones((1, 9000), np.float32), None)])
+    with pytest.raises(ResourceError, match=r"Taylor coefficients of each of .* GiB a point"):
+        f.biharmonic(np.zeros(9000, np.float32))

@@ -335,3 +335,8 @@ def test_a_closed_output_is_not_our_fault():
     done = subprocess.run(f"{command} >&-", shell=True, stderr=subprocess.PIPE, text=True, check=False)
     assert done.returncode == 7
     assert done.stderr.startswith("error: standard output is closed")
+
+
+def test_help_names_every_exit_code(run):
+    codes = {error.exit_code for error in vars(na.errors).values() if hasattr(error, "exit_code")}
+    assert all(f"{code} " in run("--help")[1] for code in codes)

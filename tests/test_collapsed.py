@@ -18,7 +18,14 @@ from neuralgebra.calculus.table import Table
 from oracles_calculus import agree, exact, partials
 from strategies import networks, points
 
-K = Arrays(np.zeros(1))
+
+class ByRows(Arrays):
+    """The kind that takes products row by row."""
+
+    by_rows = True
+
+
+K, ROWS = Arrays(np.zeros(1)), ByRows(np.zeros(1))
 Polynomial = dict[MultiIndex, float]
 """Coefficients of a truncated polynomial by multi-index."""
 
@@ -136,7 +143,7 @@ def tables(draw: Callable) -> Table:
     """Any products u_a v_b of integers, with factors, summed into any places."""
     sizes = tuple(draw(st.integers(1, 4)) for _ in range(3))
     places = st.tuples(*(st.integers(0, n - 1) for n in sizes), st.sampled_from([1.0, 2.0, -3.0]))
-    return Table(tuple(draw(st.lists(places, min_size=1, max_size=9))), sizes)
+    return Table(tuple(draw(st.lists(places, min_size=1, max_size=9))), sizes, draw(st.booleans()))
 
 
 def matrices(count: int) -> st.SearchStrategy[np.ndarray]:
@@ -154,8 +161,9 @@ def test_tables_are_loops_over_their_ways(data: st.DataObject) -> None:
     for a, b, c, factor in table.ways:
         multiply[c] += factor * u[a] @ v[b]
         correlated[b] += factor * u[a] @ w[c]
-    np.testing.assert_array_equal(table.multiply(K, u, v, operator.matmul), multiply)
-    np.testing.assert_array_equal(table.correlate(K, u, w, operator.matmul), correlated)
+    for k in (K, ROWS):
+        np.testing.assert_array_equal(table.multiply(k, u, v, operator.matmul), multiply)
+        np.testing.assert_array_equal(table.correlate(k, u, w, operator.matmul), correlated)
     assert table.count == len(table.ways)
 
 

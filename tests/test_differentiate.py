@@ -399,3 +399,14 @@ def test_sums_of_sums_become_one_layer() -> None:
     d = chain(2, 3, 3, 1).diff({"x1": 3})
     sums = [n.layer.weight for n in d.nodes if isinstance(n.layer, Affine) and is_sum(n.layer.weight)]
     assert sorted(sums[-1].weight.ravel()) == [1, 1, 2]
+
+
+def test_products_of_weights_that_vanish_are_zeros() -> None:
+    """0.1·0.7 is rounded, so that the factors stand side by side; in the other direction they are all 0."""
+    entries = [([0.1, 0.3], [0.7, 0.9]), ([0.3, 0.1], [0.9, 0.7])]
+    identity = na.Network.identity(2)
+    chains = [after(after(identity, Affine(na.Diagonal(d))), Affine(na.Diagonal(e))) for d, e in entries]
+    f = na.stack(*(g[0] for g in chains))
+    assert f.diff("x2")([3.0, 5.0]).tolist() == [0.0, 0.0]
+    assert f.diff("x1")([3.0, 5.0]) == pytest.approx([0.07, 0.27])
+    assert f.diff()([3.0, 5.0]) == pytest.approx([0.07, 0.0, 0.27, 0.0])

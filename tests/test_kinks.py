@@ -2,12 +2,19 @@
 
 from __future__ import annotations
 
+import itertools
+import tracemalloc
+
+import jax
+import jax.numpy as jnp
 import numpy as np
 import pytest
 import torch
 
 import neuralgebra as na
 from strategies import after
+
+jax.config.update("jax_enable_x64", True)
 
 KINKED = {name: row for name, row in na.activations().items() if row.kinks and not row.fingerprint}
 
@@ -127,3 +134,68 @@ def test_under_torch_results_stay_there():
     left, right = hinge().jacobian(torch.zeros(3, 2, dtype=torch.float64), kinks="interval")
     assert isinstance(left, torch.Tensor)
     assert left.shape == right.shape == (3, 1, 2)
+
+
+@pytest.mark.parametrize("array", [np.zeros, jnp.zeros, torch.zeros], ids=["numpy", "jax", "torch"])
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_both_sides_of_zero_in_every_library(array, dtype):
+    dtype = getattr(torch, dtype) if array is torch.zeros else dtype
+    for x in (array((1,), dtype=dtype), array((2, 1), dtype=dtype)):
+        left, right = na.Network.function("relu").jacobian(x, kinks="interval")
+        assert (np.asarray(left) == 0).all()
+        assert (np.asarray(right) == 1).all()
+
+
+@pytest.mark.parametrize("layer", [na.PowerProduct(np.ones((1, 2))), na.Mixing("exp", np.ones((1, 2)))])
+def test_behind_multiplicative_layers(layer):
+    """(1 + relu(x₁))·(1 + relu(x₂)) at 0 along (1, 2): derivatives 0 | 3 and 0 | 4."""
+    f = after(na.Network.function("relu", 2) + 1, layer)
+    left, right = f.taylor([0.0, 0.0], [1.0, 2.0], 2, kinks="interval")
+    np.testing.assert_allclose(left.ravel(), [1, 0, 0], atol=1e-14)
+    np.testing.assert_allclose(right.ravel(), [1, 3, 4], atol=1e-14)
+
+
+QUESTIONS = {
+    "derivatives": lambda f, x, **k: f.derivatives(x, 3, **k),
+    "first": lambda f, x, **k: f.derivatives(x, 1, **k),
+    "hessian_diagonal": lambda f, x, **k: f.hessian_diagonal(x, **k),
+    "laplacian": lambda f, x, **k: f.laplacian(x, **k),
+    "some": lambda f, x, **k: f.laplacian(x, inputs=0, **k),
+    "biharmonic": lambda f, x, **k: f.biharmonic(x, **k),
+    "operator": lambda f, x, **k: f.operator(x, np.eye(2), **k),
+    "terms": lambda f, x, **k: f.operator(x, {(1, 0): 1.0}, **k),
+    "vjp": lambda f, x, **k: f.vjp(x, [1.0], **k),
+    "hvp": lambda f, x, **k: f.hvp(x, [1.0, 0.0], **k),
+    "derivative": lambda f, x, **k: f.derivative(x, (1, 1), **k),
+    "many": lambda f, x, **k: f.derivative(x, ["x1"], **k),
+}
+
+
+@pytest.mark.parametrize("name", QUESTIONS)
+def test_every_question_can_be_told_to_refuse_kinks(name):
+    ask = QUESTIONS[name]
+    with pytest.raises(na.errors.KinkError, match=r"node 2 \(relu\), unit 2"):
+        ask(hinge(), [1.0, 1.0], kinks="raise")
+    ask(hinge(), [1.0, 2.0], kinks="raise")
+    ask(hinge(), [1.0, 1.0], kinks="choose")
+    with pytest.raises(na.errors.UnsupportedError, match="along directions"):
+        ask(hinge(), [1.0, 1.0], kinks="interval")
+
+
+@pytest.mark.parametrize("kinks", ["raise", "interval"])
+def test_memory_does_not_grow_with_the_number_of_points(kinks):
+    rng = np.random.default_rng(0)
+    sizes = (3, 64, 64, 64, 1)
+    f = na.Network.from_layers([(rng.normal(size=(m, n)), None) for n, m in itertools.pairwise(sizes)], "relu")
+
+    def peak(count):
+        x = rng.normal(size=(count, 3))
+        tracemalloc.start()
+        try:
+            f.jvp(x, [1.0, 2.0, 3.0], kinks=kinks)
+            return tracemalloc.get_traced_memory()[1]
+        finally:
+            tracemalloc.stop()
+
+    peak(10_000)  # what is set up once
+    assert peak(40_000) < peak(10_000) + 30_000 * 8 * 16  # results and directions; the units would be 200 numbers

@@ -155,3 +155,23 @@ def test_functions_of_ones_own(expression: Any, order: int) -> None:
         np.testing.assert_allclose(run(data, x)[0], f(x), rtol=1e-11, atol=1e-11)
     finally:
         _ROWS.pop("own")
+
+
+SCALED = {
+    "dense": na.Dense(np.array([[0.3, 0.7]])),
+    "dense back": na.Transposed(na.Dense(np.array([[0.3], [0.7]]))),
+    "batched": na.Batched(na.Dense(np.array([[0.3]])), 2),
+    "batched rows": na.Batched(na.Product((na.Dense(np.array([[0.3], [0.2]])), na.Diagonal([0.9]))), 2),
+}
+
+
+@pytest.mark.parametrize("name", SCALED)
+def test_a_scaling_beside_a_product_keeps_its_digits(name: str) -> None:
+    """onnxruntime makes one of both, with the factor in float32."""
+    weight, rng = SCALED[name], np.random.default_rng(0)
+    f = na.Network.from_layer(na.Affine(weight), 2)
+    f = f @ na.Network.from_layer(na.Affine(na.Kronecker(np.array([[1 / 3]]), 1, 2)), 2)
+    f = na.Network.from_layer(na.Affine(na.Kronecker(np.array([[1 / 7]]), 1, f.output_size)), f.output_size) @ f
+    f = na.Network.function("silu", f.output_size) @ f
+    x = rng.normal(size=(5, 2))
+    np.testing.assert_allclose(run(write(f), x)[0], f(x), rtol=1e-12)

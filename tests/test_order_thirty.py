@@ -26,7 +26,6 @@ from neuralgebra.arithmetic.balls import Balls
 from neuralgebra.arithmetic.majorant import Majorant, Measured
 from neuralgebra.calculus.indices import IndexSet
 from neuralgebra.calculus.jet import Jet
-from neuralgebra.calculus.program import Program
 from neuralgebra.calculus.propagate import propagate
 from strategies import after
 
@@ -205,7 +204,7 @@ def work(f: na.Network, order: int) -> tuple[int, int]:
     x = np.full(f.input_size, 0.1)
     f.memory.clear()
     f.taylor(x, x, order)
-    (program,) = (p for p in f.memory.values() if isinstance(p, Program))
+    (program,) = f.memory["programs"].values()
     return program.schedule.calls, program.schedule.work
 
 

@@ -78,10 +78,11 @@ def test_every_way_to_the_bilaplacian_is_the_full_jet(data: st.DataObject) -> No
 
 @settings(max_examples=20)
 @given(st.data())
-def test_every_way_along_directions(data: st.DataObject) -> None:
+def test_every_way_along_some_inputs(data: st.DataObject) -> None:
     f = data.draw(networks() | narrow())
     x = data.draw(points(f.input_size))
-    rows = data.draw(arrays((data.draw(st.integers(1, 3)), f.input_size)))
+    inputs = data.draw(st.lists(st.integers(0, f.input_size - 1), min_size=1, unique=True))
+    rows = np.eye(f.input_size)[inputs]
     derivatives = exact(f, x, 2)
     first = np.stack([along(derivatives[1], u) for u in rows], axis=-1)
     second = np.stack([np.stack([along(derivatives[2], u, v) for u in rows], axis=-1) for v in rows], axis=-1)
@@ -218,3 +219,31 @@ def test_weights_of_another_library_are_not_factored() -> None:
     bound = f.with_parameters({"1.weight": torch.tensor(f.parameters()["1.weight"])})
     assert set(costs(bound, "laplacian")) == {"layer sum", "collapsed jets"}
     assert set(costs(bound, "hessian")) == set(costs(f, "hessian"))
+
+
+# Numbers of very different size ------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("s", [1e-3, 1e-8, 1e-12, 1e-100])
+def test_units_with_small_weights_keep_their_digits(s: float) -> None:
+    """The second output depends on the second unit alone."""
+    w = np.array([[1.0, 0.3, -0.2], [0.4 * s, -0.7 * s, 0.9 * s]])
+    f = na.Network.from_layers([(w, [0.1, 0.2]), (np.eye(2), None)], "exp")
+    x, scales = np.array([0.3, 0.1, 0.2]), np.array([1.0, 2.0, 3.0])
+    y, square = f(x), w**2
+    assert "behind layer 1" in f.plan("laplacian").way.name
+    np.testing.assert_allclose(f.laplacian(x), y * square.sum(1), rtol=1e-13)
+    np.testing.assert_allclose(f.operator(x, np.diag(scales)), y * (square @ scales), rtol=1e-13)
+    if s > 1e-50:
+        np.testing.assert_allclose(f.biharmonic(x), y * square.sum(1) ** 2, rtol=1e-12)
+
+
+@pytest.mark.parametrize("s", [1e-8, 1e-16, 1e-300])
+def test_small_coefficients_of_an_operator_keep_their_digits(s: float) -> None:
+    f = na.Network.from_layers([(np.eye(2), None), (np.eye(2), None)], "exp")
+    np.testing.assert_allclose(f.operator([0.0, 0.0], np.diag([1.0, s])), [1.0, s], rtol=1e-13)
+
+
+def test_large_coefficients_do_not_overflow_on_the_way() -> None:
+    small = na.Network.from_layers([([[1e-3]], None), ([[1e-3]], None)], "exp")
+    np.testing.assert_allclose(small.operator([0.0], [[1.7e308]]), 1.7e299, rtol=1e-13)

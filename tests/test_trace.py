@@ -3,7 +3,13 @@
 from __future__ import annotations
 
 import contextlib
+import gc
+import operator
+import os
+import subprocess
+import sys
 import threading
+import weakref
 from collections.abc import Iterator
 from unittest import mock
 
@@ -16,6 +22,7 @@ import neuralgebra as na
 from neuralgebra.arithmetic.arrays import Arrays
 from neuralgebra.calculus import run
 from neuralgebra.calculus.program import Program, traced
+from neuralgebra.calculus.trace import POINTS, Unbounded
 from questions import QUESTIONS, Vectors, ask
 from strategies import after, networks, points
 from zoo import NETWORKS, activation_networks
@@ -26,7 +33,7 @@ ALL = {**NETWORKS, **activation_networks()}
 
 def untraced() -> contextlib.AbstractContextManager[object]:
     """A context in which every computation runs as it is written."""
-    return mock.patch.object(run, "_program", lambda memory, key, compute, k, arrays: compute)
+    return mock.patch.object(Program, "__call__", side_effect=Unbounded)
 
 
 def expect_same_numbers(f: na.Network, x: np.ndarray, questions: list[str]) -> None:
@@ -53,7 +60,7 @@ def test_every_layer_and_every_activation_is_traced(name: str) -> None:
     f.memory.clear()
     x = np.random.default_rng(1).uniform(-0.5, 0.5, size=(3, f.input_size))
     expect_same_numbers(f, x, FEW if name in activation_networks() else list(QUESTIONS))
-    programs = [p for key, p in f.memory.items() if isinstance(key, tuple) and key[0] == "program"]
+    programs = f.memory["programs"].values()
     assert len(programs) >= len(FEW)
     assert all(isinstance(p, Program) for p in programs)
 
@@ -109,7 +116,7 @@ def test_a_program_writes_over_nothing_but_arrays_of_its_own_that_are_done_with(
     rate = np.exp(x * 2.0)
     expected = [rate, rate.T, (rate + 1.0) * y, y * 3.0]
     for out in (None, [np.empty_like(e) for e in expected]):
-        for ours, theirs in zip(program(Arrays(x), x, y, out=out), expected, strict=True):
+        for ours, theirs in zip(program((x, y), out), expected, strict=True):
             np.testing.assert_array_equal(ours, theirs)
         np.testing.assert_array_equal((x, y), given)
 
@@ -132,12 +139,11 @@ def test_a_program_gives_way_where_its_finite_steps_would_be_wrong() -> None:
     """silu(-∞) = 0 as a limit; z·sigmoid(z) in plain products is -∞·0."""
     f = na.Network.function("silu")
     assert f([[1.0]])[0, 0] > 0.7
-    (program,) = (p for p in f.memory.values() if isinstance(p, Program))
-    with mock.patch.object(program, "compute", wraps=program.compute) as compute:
-        f(np.array([[1.0], [2.0]]))
-        assert not compute.called
-        assert f(np.array([[1.0], [-np.inf]]))[1, 0] == 0
-        assert compute.called
+    (program,) = f.memory["programs"].values()
+    assert np.array_equal(*program([np.array([[1.0], [2.0]])]), f([[1.0], [2.0]]))
+    with pytest.raises(Unbounded):
+        program([np.array([[1.0], [-np.inf]])])
+    assert f(np.array([[1.0], [-np.inf]]))[1, 0] == 0
 
 
 def test_one_block_that_is_not_finite_leaves_the_others_alone(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -184,9 +190,10 @@ def test_as_many_threads_as_asked_for(threads: str, expected: int) -> None:
         gate.wait(timeout=30)
         return [x + 1]
 
-    x = np.zeros((3 * expected, 2))
+    f = na.Network.identity(1 << 14)  # so wide that each point is a block
+    x = np.zeros((3 * expected, 1 << 14))
     with blocks(None, threads):
-        (result,) = run.evaluate(Arrays(x), x, compute, 1 << 15)
+        (result,) = run.evaluate(f, Arrays(x), x, compute)
     assert len(used) == expected
     assert (used == {threading.get_ident()}) == (expected == 1)
     assert (result == 1).all()
@@ -214,4 +221,84 @@ def test_what_cannot_be_traced_runs_as_it_is() -> None:
     def compute(k: Arrays, x: np.ndarray) -> list[np.ndarray]:
         return [np.sort(x)]
 
-    assert traced(compute, np.float64, [(2,)]) is compute
+    assert traced(compute, np.float64, [(2,)]) is None
+
+
+def test_a_layer_as_wide_as_the_stand_in_for_the_number_of_points() -> None:
+    f = na.Network.from_layer(na.Affine(na.Spread(np.ones((POINTS, 1), np.float32)), np.ones(POINTS, np.float32)), 1)
+    y = f(np.array([[1.0], [2.0], [3.0]], np.float32))
+    assert y.shape == (3, POINTS)
+    assert (y == [[2.0], [3.0], [4.0]]).all()
+
+
+def test_entries_that_are_picked_are_computed_as_written() -> None:
+    assert traced(lambda k, x: [x[:, np.array([2, 0])] * 1.0], np.float64, [(3,)]) is None
+    assert traced(lambda k, x: [x[:, [2, 0]] * 1.0], np.float64, [(3,)]) is None
+
+
+def test_what_is_remembered_for_many_operators_is_bounded() -> None:
+    f = na.Network.from_layers([(np.ones((3, 2)), None), (np.ones((1, 3)), None)])
+    for i in range(200):
+        f.operator([0.0, 0.0], np.diag([1.0, float(i)]))
+        f.operator([0.0, 0.0], {(1, 0): float(i), (2, 0): 1.0})
+    assert all(len(known) <= 64 for known in f.memory.values() if isinstance(known, dict))
+
+
+def test_a_network_and_what_it_remembers_go_at_once() -> None:
+    """Without waiting for the collector of cycles: a fit makes a network at each step."""
+    f = na.Network.from_layers([(np.ones((3, 2)), None), (np.ones((1, 3)), None)])
+    x, given = np.zeros((5, 2)), Vectors(f, (5,), np.asarray, np.float64)
+    for question, _ in QUESTIONS.values():
+        question(f, x, given)
+    f.parameter_vjp(x, [1.0], "laplacian")
+    f.jacobian(x, outputs=0, inputs=[1])
+    gc.disable()
+    try:
+        seen = weakref.ref(f)
+        del f
+        assert seen() is None
+    finally:
+        gc.enable()
+
+
+# Processes and interrupts ---------------------------------------------------------------------------------------------
+
+
+FORKS = """
+import os, signal
+import numpy as np, neuralgebra as na
+from neuralgebra.calculus import run
+f = na.Network.from_layers([(np.ones((64, 3)), None), (np.ones((2, 64)), None)], "silu")
+x = np.random.default_rng(0).normal(size=(20000, 3))
+expected = f.jacobian(x)
+run._LIMIT.enter()
+run._LIMIT.lock.acquire()
+child = os.fork()
+if not child:
+    signal.alarm(30)
+    os._exit(not np.allclose(f.jacobian(x), expected, rtol=1e-12) or run._LIMIT.users)
+assert os.waitpid(child, 0)[1] == 0
+"""
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="a system without fork")
+def test_a_child_of_a_process_that_computes_computes_too() -> None:
+    environment = {**os.environ, "NEURALGEBRA_THREADS": "2"}
+    subprocess.run([sys.executable, "-W", "ignore", "-c", FORKS], check=True, timeout=100, env=environment)
+
+
+def test_after_an_interrupt_the_next_batch_has_threads_of_its_own() -> None:
+    def interrupted(start: int) -> None:
+        raise KeyboardInterrupt
+
+    before = run._pool(3)
+    with pytest.raises(KeyboardInterrupt):
+        run._spread(3, interrupted, range(4))
+    assert run._pool(3) is not before
+    with pytest.raises(ValueError, match="no"):
+        run._spread(3, refused, range(4))
+    assert run._spread(3, operator.neg, range(4)) == [0, -1, -2, -3]
+
+
+def refused(start: int) -> None:
+    raise ValueError("no")

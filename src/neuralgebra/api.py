@@ -165,4 +165,4 @@ def _reduced(network: Any) -> tuple[Any, ...]:
 
 def restored(nodes: Any, output: int, size: int, remarks: dict[str, Any]) -> Any:
     """Return the network that was pickled from these parts."""
-    return resolve("Network")(nodes, output, size, **remarks)
+    return resolve("Network").restored(nodes, output, size, remarks)

@@ -37,9 +37,13 @@ _FORMAT = click.option(
 )
 
 
-@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+_CODES = """Exit codes: 0 done; 1 our fault; 2 a wrong call; 3 values or files that cannot be read; 4 not covered;
+5 what was asked to agree does not; 6 too large for memory; 7 the output cannot be written; 130 interrupted."""
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"]}, epilog=_CODES)
 @click.version_option(na.__version__, prog_name="neuralgebra")
-@click.option("--debug", is_flag=True, help="Show tracebacks.")
+@click.option("--debug", is_flag=True, help="Show where a fault of ours is.")
 @click.pass_context
 def cli(context: click.Context, debug: bool) -> None:
     """The mathematics of a trained network: its formula, its derivatives, checked."""

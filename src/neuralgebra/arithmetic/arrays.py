@@ -38,7 +38,6 @@ class Arrays:
 
     floating = True
     complex = False
-    by_rows = False
     values: Mapping[int, Any] = {}
 
     def __init__(self, x: Any) -> None:
@@ -68,7 +67,7 @@ class Arrays:
             x = x if x.dtype.kind == "c" else x.astype(dtype)
         xp, name = array_api_compat.array_namespace(x), _name(x.dtype)
         if wanted is not None:
-            x = xp.astype(x, getattr(xp, _wanted(wanted)))
+            x = xp.astype(x, getattr(xp, _wanted(wanted, name)))
         elif name not in _FLOATS:
             if name == "bool" or not xp.isdtype(x.dtype, "integral"):
                 raise DtypeError(_refusal(name))
@@ -101,6 +100,11 @@ class Arrays:
     def returned(self, result: np.ndarray) -> Value:
         """Return an array of NumPy that nobody else holds as one of this library, on its device."""
         return libraries.returned(_library(self.xp), result, self.device)
+
+    @property
+    def by_rows(self) -> bool:
+        """Whether products of few coefficients are taken one by one: XLA makes one loop of them, but gathers first."""
+        return _library(self.xp) == "jax"
 
     def number(self, value: int | float | Fraction) -> float:
         """Return an exact number as a Python scalar, which takes the dtype of its partner."""
@@ -247,8 +251,8 @@ class Arrays:
         return self.xp.maximum(a, b)
 
     def largest(self, a: Value, b: Any) -> Value:
-        """Return the larger of both, coordinate by coordinate."""
-        return self.maximum(a, b)
+        """Return the larger of both, coordinate by coordinate; the first where they are equal, also to autodiff."""
+        return self.maximum(a, b) if self.numpy else self.xp.where((b > a) | self.xp.isnan(b), b, a)
 
     def minimum(self, a: Value, b: Any) -> Value:
         """Return the smaller of both, coordinate by coordinate; NaN where either is."""
@@ -333,10 +337,13 @@ def _name(dtype: Any) -> str:
     return str(dtype).rsplit(".", 1)[-1]
 
 
-def _wanted(dtype: Any) -> str:
+def _wanted(dtype: Any, given: str) -> str:
+    """Return the name of the dtype that numbers of a given one are to be computed in."""
     name = _name(np.dtype(dtype)) if isinstance(dtype, type | np.dtype) else _name(dtype)
     if name not in _FLOATS:
         raise DtypeError(f"dtype={name} received; one of {', '.join(_FLOATS)} expected.")
+    if given == "bool" or ("complex" in given and "complex" not in name):
+        raise DtypeError(f"{given} input received with dtype={name}, which cannot hold it. Convert it first.")
     return name
 
 
@@ -381,9 +388,12 @@ def _library(xp: Any) -> str:
     return str(xp.__name__).replace("array_api_compat.", "").split(".")[0]
 
 
-def as_array(x: Any, dtype: np.dtype) -> Any:
-    """Return an array of any library as it is, and lists of numbers as a NumPy array of a dtype."""
-    return x if array_api_compat.is_array_api_obj(x) else _from_python(x).astype(dtype)
+def as_array(x: Any, dtype: np.dtype | None = None) -> Any:
+    """Return an array of any library as it is, and lists of numbers as a NumPy array, of a dtype if one is given."""
+    if array_api_compat.is_array_api_obj(x):
+        return x
+    array = _from_python(x)
+    return array if dtype is None else array.astype(dtype)
 
 
 def is_array(x: Any) -> bool:

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
-from neuralgebra.arithmetic.arrays import is_array, is_concrete
+from neuralgebra.arithmetic.arrays import as_array, is_array, is_concrete
 from neuralgebra.arithmetic.kind import Value
 from neuralgebra.calculus.indices import MultiIndex, units
 from neuralgebra.calculus.limits import refuse_long
@@ -27,10 +27,8 @@ def chosen(network: Network, outputs: Choice, inputs: Choice) -> tuple[Network, 
     if outputs is not None and isinstance(network, Bound):
         network = network[outputs]
     elif outputs is not None:
-        key = ("outputs", tuple(positions(outputs, network.output_names)))
-        if key not in network.memory:
-            network.memory[key] = network[list(key[1])]
-        network = network.memory[key]
+        places, whole = tuple(positions(outputs, network.output_names)), network
+        network = network.memory.once("outputs", places, lambda: whole[list(places)])
     return network, None if inputs is None else units(variables(network, inputs), network.input_size)
 
 
@@ -42,7 +40,7 @@ def variables(network: Network, inputs: Any) -> list[int]:
     return found
 
 
-def multi_index(network: Network, alpha: Any) -> MultiIndex:
+def multi_index(network: Network, alpha: Any, limited: Callable[[Network, Any], int] = refuse_long) -> MultiIndex:
     """Return a multi-index as a sorted tuple of variables.
 
     Parameters
@@ -51,6 +49,8 @@ def multi_index(network: Network, alpha: Any) -> MultiIndex:
         The function.
     alpha : sequence of int, str or mapping
         One order for each input, (2, 1); or {"x": 2, "y": 1}; or a name alone, for a first derivative.
+    limited : callable
+        (network, order) -> order as an integer, or an error.
 
     Returns
     -------
@@ -69,8 +69,8 @@ def multi_index(network: Network, alpha: Any) -> MultiIndex:
                 f"{', '.join(network.input_names[:8])}, or a mapping of names to orders expected."
             )
         orders = dict(enumerate(alpha))
-    given = {i: refuse_long(network, n) for i, n in sorted(orders.items())}
-    refuse_long(network, sum(given.values()))
+    given = {i: limited(network, n) for i, n in sorted(orders.items())}
+    limited(network, sum(given.values()))
     return tuple(i for i, n in given.items() for _ in range(n))
 
 
@@ -99,10 +99,11 @@ def _factor(given: Any) -> float:
 def operator_matrix(k: Any, network: Network, x: Value, matrix: Any) -> tuple[Any, bool]:
     """Return a matrix of coefficients made symmetric, and whether it is the same for all points."""
     n, batch = network.input_size, tuple(x.shape[:-1])
-    shape = tuple(np.shape(matrix))
+    matrix = as_array(matrix)
+    shape = tuple(matrix.shape)
     if shape == (n, n) and _is_number(matrix):
         constant = frozen(matrix, "coefficients").astype(np.float64)
-        return (constant + constant.T) / 2, True
+        return constant / 2 + constant.T / 2, True
     if shape not in ((n, n), (*batch, n, n)):
         raise ShapeError(f"coefficients of shape {shape} received; {(n, n)} or {(*batch, n, n)} expected.")
     points = k.broadcast(k.like(matrix), (*batch, n, n))

@@ -7,13 +7,16 @@ import math
 from collections.abc import Mapping
 from typing import Any
 
+import numpy as np
+
 from neuralgebra.arithmetic.kind import Value
 from neuralgebra.calculus import operators, strategies
-from neuralgebra.calculus.choice import Choice, by_order, chosen, operator_matrix
-from neuralgebra.calculus.indices import Collapsed, MultiIndex
+from neuralgebra.calculus.choice import Choice, by_order, chosen, operator_matrix, variables
+from neuralgebra.calculus.indices import MultiIndex, units
 from neuralgebra.calculus.jet import total
-from neuralgebra.calculus.kinks import check_choice, one_sided_jacobian, refuse_kinks
-from neuralgebra.calculus.limits import refuse_giants, refuse_long, refuse_wide
+from neuralgebra.calculus.kinks import check_choice, one_sided_jacobian, smooth
+from neuralgebra.calculus.limits import refuse_giants, refuse_long, refuse_many, refuse_wide
+from neuralgebra.calculus.origin import first_layer
 from neuralgebra.calculus.plans import planned
 from neuralgebra.calculus.run import accept, evaluate, for_all
 from neuralgebra.network.network import Network
@@ -64,15 +67,7 @@ def value(network: Network, x: Any, *, dtype: Any = None) -> Value:
     array([1.9051483])
     """
     k, x = accept(network, x, dtype)
-    (result,) = evaluate(
-        k,
-        x,
-        lambda k, points: strategies.by_jets(k, network, points, 0),
-        3 * max(network.sizes),
-        memory=network.memory,
-        key=0,
-    )
-    return result
+    return evaluate(network, k, x, lambda k, points: strategies.by_jets(k, network, points, 0), key=0)[0]
 
 
 def jacobian(
@@ -181,7 +176,7 @@ def hessian(
     return _first_and_second(network, x, "hessian", outputs, inputs, kinks, dtype)[2]
 
 
-def derivatives(network: Network, x: Any, order: int = 2, *, dtype: Any = None) -> list[Value]:
+def derivatives(network: Network, x: Any, order: int = 2, *, kinks: str = "choose", dtype: Any = None) -> list[Value]:
     """Return value, Jacobian, Hessian, … up to an order, computed together.
 
     Parameters
@@ -192,6 +187,9 @@ def derivatives(network: Network, x: Any, order: int = 2, *, dtype: Any = None) 
         Points.
     order : int
         Highest order.
+    kinks : {"choose", "raise"}
+        What happens where a derivative has a jump: the chosen value of the catalogue is taken, or KinkError names
+        layer and unit.
     dtype : str, optional
         What to compute in, "float32" or "float64"; by default what the points are in.
 
@@ -216,18 +214,10 @@ def derivatives(network: Network, x: Any, order: int = 2, *, dtype: Any = None) 
     """
     refuse_giants(network, order)
     if order in (1, 2):
-        return _first_and_second(network, x, ("jacobian", "hessian")[order - 1], dtype=dtype)
-    width = 3 * max(network.sizes) * math.comb(network.input_size + order, order)
-    k, x = accept(network, x, dtype)
+        return _first_and_second(network, x, ("jacobian", "hessian")[order - 1], kinks=kinks, dtype=dtype)
+    k, x = smooth(network, x, dtype, kinks, order)
     refuse_long(network, order, k.double)
-    return evaluate(
-        k,
-        x,
-        lambda k, points: strategies.by_jets(k, network, points, order),
-        width,
-        memory=network.memory,
-        key=order,
-    )
+    return evaluate(network, k, x, lambda k, points: strategies.by_jets(k, network, points, order), key=order)
 
 
 def _first_and_second(
@@ -241,22 +231,15 @@ def _first_and_second(
 ) -> list[Value]:
     network, rows = chosen(network, outputs, inputs)
     way = planned(network, quantity, None if rows is None else len(rows)).way
-    if quantity == "hessian":
+    order = ("jacobian", "hessian").index(quantity) + 1
+    if order == 2:
         refuse_giants(network, 2, None if rows is None else len(rows))
-    k, x = accept(network, x, dtype)
-    if kinks == "raise":
-        refuse_kinks(k, network, x, 1 + (quantity == "hessian"))
-    return evaluate(
-        k,
-        x,
-        lambda k, points: way.compute(k, network, points, rows),
-        way.width,
-        memory=network.memory,
-        key=(way.name, quantity, None if rows is None else rows.tobytes()),
-    )
+    k, x = smooth(network, x, dtype, kinks, order)
+    key = (way.name, quantity, None if rows is None else rows.tobytes())
+    return evaluate(network, k, x, lambda k, points: way.compute(k, network, points, rows), key=key)
 
 
-def hessian_diagonal(network: Network, x: Any, *, dtype: Any = None) -> Value:
+def hessian_diagonal(network: Network, x: Any, *, kinks: str = "choose", dtype: Any = None) -> Value:
     """Return the second derivatives ∂²f_i/∂x_j² alone.
 
     Parameters
@@ -265,6 +248,9 @@ def hessian_diagonal(network: Network, x: Any, *, dtype: Any = None) -> Value:
         f.
     x : array_like, shape (..., n)
         Points.
+    kinks : {"choose", "raise"}
+        What happens where a derivative has a jump: the chosen value of the catalogue is taken, or KinkError names
+        layer and unit.
     dtype : str, optional
         What to compute in, "float32" or "float64"; by default what the points are in.
 
@@ -280,10 +266,10 @@ def hessian_diagonal(network: Network, x: Any, *, dtype: Any = None) -> Value:
     >>> f.hessian_diagonal([0, 0])
     array([[1., 4.]])
     """
-    return _single(network, x, "hessian_diagonal", dtype=dtype)
+    return _single(network, x, "hessian_diagonal", 2, kinks, dtype)
 
 
-def laplacian(network: Network, x: Any, *, dtype: Any = None) -> Value:
+def laplacian(network: Network, x: Any, *, inputs: Choice = None, kinks: str = "choose", dtype: Any = None) -> Value:
     """Return the Laplacian Δf_i = Σ_j ∂²f_i/∂x_j².
 
     Parameters
@@ -292,6 +278,11 @@ def laplacian(network: Network, x: Any, *, dtype: Any = None) -> Value:
         f.
     x : array_like, shape (..., n)
         Points.
+    inputs : int, str or sequence of them, optional
+        Positions or names of the inputs j of the sum, those of space and not of time; all by default.
+    kinks : {"choose", "raise"}
+        What happens where a derivative has a jump: the chosen value of the catalogue is taken, or KinkError names
+        layer and unit.
     dtype : str, optional
         What to compute in, "float32" or "float64"; by default what the points are in.
 
@@ -307,11 +298,16 @@ def laplacian(network: Network, x: Any, *, dtype: Any = None) -> Value:
     >>> f = na.Network.from_layers([([[1, 2]], None), ([[1]], None)], "exp")
     >>> f.laplacian([0, 0])
     array([5.])
+    >>> f.laplacian([0, 0], inputs="x2")
+    array([4.])
     """
-    return _single(network, x, "laplacian", dtype=dtype)
+    if inputs is not None:
+        n = network.input_size
+        return operator(network, x, np.diag(units(variables(network, inputs), n).sum(0)), kinks=kinks, dtype=dtype)
+    return _single(network, x, "laplacian", 2, kinks, dtype)
 
 
-def biharmonic(network: Network, x: Any, *, dtype: Any = None) -> Value:
+def biharmonic(network: Network, x: Any, *, kinks: str = "choose", dtype: Any = None) -> Value:
     """Return Δ²f_i = Σ_jk ∂⁴f_i/∂x_j²∂x_k².
 
     Parameters
@@ -320,6 +316,9 @@ def biharmonic(network: Network, x: Any, *, dtype: Any = None) -> Value:
         f.
     x : array_like, shape (..., n)
         Points.
+    kinks : {"choose", "raise"}
+        What happens where a derivative has a jump: the chosen value of the catalogue is taken, or KinkError names
+        layer and unit.
     dtype : str, optional
         What to compute in, "float32" or "float64"; by default what the points are in.
 
@@ -328,6 +327,11 @@ def biharmonic(network: Network, x: Any, *, dtype: Any = None) -> Value:
     array, shape (..., m)
         Laplacians of the Laplacian.
 
+    Raises
+    ------
+    ResourceError
+        When its Taylor coefficients would not fit into memory at one point.
+
     Examples
     --------
     >>> import neuralgebra as na
@@ -335,21 +339,19 @@ def biharmonic(network: Network, x: Any, *, dtype: Any = None) -> Value:
     >>> f.biharmonic([0, 0]).round(12)
     array([25.])
     """
-    return _single(network, x, "biharmonic", dtype=dtype)
+    layer: Any = first_layer(network)
+    count = min(network.input_size, network.input_size if layer is None else layer.weight.rows)
+    refuse_many(network, 1 + count * (count + 5) // 2, count * (3 * count + 11))
+    return _single(network, x, "biharmonic", 4, kinks, dtype)
 
 
-def _single(network: Network, x: Any, quantity: str, dtype: Any) -> Value:
+def _single(network: Network, x: Any, quantity: str, order: int, kinks: str, dtype: Any) -> Value:
     way = planned(network, quantity).way
-    return evaluate(
-        *accept(network, x, dtype),
-        lambda k, points: way.compute(k, network, points),
-        way.width,
-        memory=network.memory,
-        key=(way.name, quantity),
-    )[0]
+    k, x = smooth(network, x, dtype, kinks, order)
+    return evaluate(network, k, x, lambda k, points: way.compute(k, network, points), key=(way.name, quantity))[0]
 
 
-def operator(network: Network, x: Any, coefficients: Any, *, dtype: Any = None) -> Value:
+def operator(network: Network, x: Any, coefficients: Any, *, kinks: str = "choose", dtype: Any = None) -> Value:
     """Return Σ_jk a_jk ∂²f_i/∂x_j∂x_k, or Σ_α p_α ∂^α f_i, without the derivatives one by one.
 
     Parameters
@@ -361,6 +363,9 @@ def operator(network: Network, x: Any, coefficients: Any, *, dtype: Any = None) 
     coefficients : array_like, shape (n, n) or (..., n, n), or mapping of tuple of int to float
         The matrix a, the same for all points or one for each; or {α: p_α} with multi-indices α of any order, one
         entry for each input: {(2, 0): 1, (1, 1): -1}.
+    kinks : {"choose", "raise"}
+        What happens where a derivative has a jump: the chosen value of the catalogue is taken, or KinkError names
+        layer and unit.
     dtype : str, optional
         What to compute in, "float32" or "float64"; by default what the points are in.
 
@@ -383,48 +388,28 @@ def operator(network: Network, x: Any, coefficients: Any, *, dtype: Any = None) 
     >>> f.operator([0, 0], {(3, 0): 1, (0, 1): 1})
     array([3.])
     """
-    k, x = accept(network, x, dtype)
     if isinstance(coefficients, Mapping):
         parts = list(by_order(network, coefficients))
         refuse_wide(network, itertools.chain.from_iterable(parts))
-        refuse_long(network, max(len(alpha) for part in parts for alpha in part), k.double)
+        order = max(len(alpha) for part in parts for alpha in part)
+        k, x = smooth(network, x, dtype, kinks, order)
+        refuse_long(network, order, k.double)
         return total(_by_jets(k, network, x, part) for part in parts)
+    k, x = smooth(network, x, dtype, kinks, 2)
     matrix, constant = operator_matrix(k, network, x, coefficients)
-    way = planned(network, "laplacian").way
-    if constant:
+    if not constant:
         return evaluate(
-            k,
-            x,
-            lambda k, points: way.compute(k, network, points, matrix),
-            way.width,
-            memory=network.memory,
-            key=("operator", matrix.tobytes()),
+            network, k, x, lambda k, points, a: operators.contracted(k, network, points, a), matrix, key="operator"
         )[0]
-    compute = operators.contracted
-    return evaluate(
-        k,
-        x,
-        lambda k, points, a: compute(k, network, points, a),
-        way.width + x.shape[-1] ** 2,
-        matrix,
-        memory=network.memory,
-        key="operator",
-    )[0]
+    way, key = planned(network, "laplacian").way, ("operator", matrix.tobytes())
+    return evaluate(network, k, x, lambda k, points: way.compute(k, network, points, matrix), key=key)[0]
 
 
 def _by_jets(k: Any, network: Network, x: Value, part: Mapping[MultiIndex, float]) -> Value:
     if () in part:
         return value(network, x, dtype=x.dtype) * part[()]
-    size = Collapsed(part).size
-    width = 3 * size * max(network.sizes)
-    return evaluate(
-        k,
-        x,
-        lambda k, points: operators.by_operator(k, network, points, part),
-        width,
-        memory=network.memory,
-        key=("operator", tuple(part.items())),
-    )[0]
+    key = ("operator", tuple(part.items()))
+    return evaluate(network, k, x, lambda k, points: operators.by_operator(k, network, points, part), key=key)[0]
 
 
 def jets(k: Any, network: Network, x: Value, order: int) -> list[Value]:

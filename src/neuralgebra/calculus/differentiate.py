@@ -12,6 +12,7 @@ from neuralgebra.calculus.adjoint import adjoint
 from neuralgebra.calculus.choice import multi_index
 from neuralgebra.calculus.indices import IndexSet, MultiIndex
 from neuralgebra.calculus.jet import Jet
+from neuralgebra.calculus.limits import checked_order
 from neuralgebra.calculus.plans import planned
 from neuralgebra.calculus.propagate import Jets, inner
 from neuralgebra.calculus.wire import Wire
@@ -82,15 +83,21 @@ def _index(network: Network, variables: Sequence[Any]) -> MultiIndex:
     if isinstance(orders, list | tuple) and any(isinstance(order, str) for order in orders):
         raise UsageError(f"a list {shown(orders)} received; names one by one, f.diff(*names), or orders expected.")
     if orders is not None and not isinstance(orders, str):
-        index = multi_index(network, orders)
-    else:
-        index = tuple(sorted(positions(variables, network.input_names, "input")))
-    if len(index) > HIGHEST:
+        return multi_index(network, orders, _covered)
+    index = tuple(sorted(positions(variables, network.input_names, "input")))
+    _covered(network, len(index))
+    return index
+
+
+def _covered(network: Network, order: Any) -> int:
+    """Return an order if the catalogue has derivatives of activations up to it."""
+    given: int = checked_order(order)
+    if given > HIGHEST:
         raise UnsupportedError(
-            f"derivative of order {shown(len(index))} received; at most {HIGHEST} is covered as a network.\n"
+            f"derivative of order {shown(order)} received; at most {HIGHEST} is covered as a network.\n"
             "taylor(x, v, order) and derivative(x, α) give numbers of any order."
         )
-    return index
+    return given
 
 
 def _once(network: Network, variable: int | None) -> Network:

@@ -23,6 +23,8 @@ __all__ = ["Collapsed", "IndexSet", "Indices", "MultiIndex", "factorial", "units
 
 MultiIndex = tuple[int, ...]
 
+_FEW = 128  # coefficients, whose products may be steps of their own
+
 
 def factorial(index: MultiIndex) -> int:
     """Return α! = ∏ αᵢ!."""
@@ -62,7 +64,7 @@ class Indices:
         """Return how coefficients of two levels multiply into the level first + second."""
         if (first, second) not in self._tables:
             sizes = tuple(len(self.levels[n]) for n in (first, second, first + second))
-            self._tables[first, second] = Table(tuple(self._ways(first, second)), sizes)
+            self._tables[first, second] = Table(tuple(self._ways(first, second)), sizes, self.size <= _FEW)
         return self._tables[first, second]
 
     def _ways(self, first: int, second: int) -> Iterator[tuple[int, int, int, float]]:
@@ -184,7 +186,10 @@ class Collapsed(Indices):
 
 def minus(alpha: MultiIndex, beta: MultiIndex) -> MultiIndex:
     """Return α - β, for β ≤ α."""
-    return tuple(sorted((Counter(alpha) - Counter(beta)).elements()))
+    rest = list(alpha)
+    for variable in beta:
+        rest.remove(variable)
+    return tuple(rest)
 
 
 def within(alpha: MultiIndex, size: int) -> Iterator[MultiIndex]:

@@ -15,12 +15,12 @@ from typing import Any
 
 import numpy as np
 
-from neuralgebra.arithmetic.arrays import Arrays, is_array, is_concrete, quiet
+from neuralgebra.arithmetic.arrays import Arrays, is_array, is_concrete, quiet, to_numpy
 from neuralgebra.arithmetic.kind import Value
 from neuralgebra.calculus.indices import IndexSet
 from neuralgebra.calculus.jet import Jet
 from neuralgebra.calculus.propagate import Jets, inner, part, rounds
-from neuralgebra.calculus.run import accept
+from neuralgebra.calculus.run import accept, evaluate
 from neuralgebra.calculus.series import Series
 from neuralgebra.errors import KinkError, UnsupportedError, UsageError, shown
 from neuralgebra.functions.activation import Activation, Chain
@@ -28,7 +28,7 @@ from neuralgebra.network.bound import Bound
 from neuralgebra.network.layers import Elementwise, Maximum, Mixing
 from neuralgebra.network.network import Network
 
-__all__ = ["KINKS", "check_choice", "one_sided", "one_sided_jacobian", "refuse_kinks"]
+__all__ = ["KINKS", "check_choice", "one_sided", "one_sided_jacobian", "smooth"]
 
 KINKS = ("choose", "raise", "interval")
 
@@ -44,38 +44,52 @@ def check_choice(kinks: str, allowed: tuple[str, ...] = KINKS) -> None:
         )
 
 
+def smooth(network: Network, x: Any, dtype: Any, kinks: str, order: int) -> tuple[Arrays, Value]:
+    """Return the kind of points and the points, accepted; with kinks="raise" none of them is at a kink."""
+    check_choice(kinks, ("choose", "raise"))
+    k, x = accept(network, x, dtype)
+    if kinks == "raise":
+        _refuse_kinks(k, network, x, order)
+    return k, x
+
+
 # Finding them -----------------------------------------------------------------------------------------------------
 
 
-def refuse_kinks(k: Any, network: Network, x: Value, order: int) -> None:
-    """Raise KinkError if some unit stands at a kink that a derivative of an order can see.
-
-    Parameters
-    ----------
-    k : Arrays
-        The kind of the points.
-    network : Network
-        f.
-    x : array, shape (..., n)
-        Points.
-    order : int
-        Highest order.
-    """
+def _refuse_kinks(k: Any, network: Network, x: Value, order: int) -> None:
+    """Raise KinkError if some unit stands at a kink that a derivative of an order can see."""
     if is_array(x) and not is_concrete(x):
         raise UsageError('kinks="raise" received for points that are not known under jit or vmap; ask outside of them.')
     points = k.reshape(x, (-1, x.shape[-1]))
+    (at_kink,) = evaluate(network, k, points, lambda k, points: [_any_touched(k, network, points, order)])
+    if not bool(k.xp.any(at_kink)):
+        return
+    row = int(np.nonzero(to_numpy(at_kink))[0][0])
     with quiet():
-        jets = Jets(k, network, Jet(IndexSet.full(1, 0), [points[None, ...]]))
-        jets.run(0, keep=True)
+        place, text, touched = next(t for t in _all_touched(k, network, points[row : row + 1, :], order) if t[2].any())
+    unit = int(np.nonzero(to_numpy(touched)[0, 0])[0][0])
+    raise KinkError(
+        f"node {place} ({network.nodes[place - 1].layer}), unit {unit + 1}, is at {text} "
+        f"at point {row + 1} of {points.shape[0]}: derivative {order} has no one value there.\n"
+        'kinks="interval" gives the one-sided ones, kinks="choose" those of the catalogue.'
+    )
+
+
+def _any_touched(k: Any, network: Network, points: Value, order: int) -> Value:
+    """Return at which points some unit stands at a kink, (N,)."""
+    found = k.xp.zeros(points.shape[0], dtype=k.xp.bool, device=k.device)
+    for _, _, touched in _all_touched(k, network, points, order):
+        found = found | k.xp.any(touched[0, ...], axis=-1)
+    return found
+
+
+def _all_touched(k: Any, network: Network, points: Value, order: int) -> Iterator[tuple[int, str, Value]]:
+    """Yield places, what units may be at there, and which units are at which points, (1, N, units)."""
+    jets = Jets(k, network, Jet(IndexSet.full(1, 0), [points[None, ...]]))
+    jets.run(0, keep=True)
     for place in range(1, len(network.nodes) + 1):
         for text, touched in _touched(k, jets, place, order):
-            if bool(k.xp.any(touched)):
-                row, unit = (int(i[0]) for i in np.nonzero(np.asarray(touched[0, ...])))
-                raise KinkError(
-                    f"node {place} ({network.nodes[place - 1].layer}), unit {unit + 1}, is at {text} "
-                    f"at point {row + 1} of {points.shape[0]}: derivative {order} has no one value there.\n"
-                    'kinks="interval" gives the one-sided ones, kinks="choose" those of the catalogue.'
-                )
+            yield place, text, touched
 
 
 def _touched(k: Any, jets: Jets, place: int, order: int) -> Iterator[tuple[str, Value]]:
@@ -125,14 +139,16 @@ class OneSided(Series):
 
 
 def _approached(k: Any, function: Activation, z: Jet) -> Value:
-    """Return the argument, one step of the floating-point numbers past the kinks that it is at."""
+    """Return the argument, one step of the normal numbers past the kinks that it is at."""
     value, points = z.value, function.points(k)
     if not points:
         return value
     side = _leading(k, z.levels[1:], value)
     for at, _ in points:
         kink = k.fill(value, float(at) if isinstance(at, int | float) else at)
-        beyond = k.xp.nextafter(kink, k.xp.where(side > 0, k.fill(value, np.inf), -np.inf))
+        step = k.xp.finfo(value.dtype).smallest_normal  # smaller ones are 0 to XLA, and to PyTorch when told so
+        near = k.xp.where(side > 0, k.fill(value, float(step)), -float(step))
+        beyond = k.xp.where(kink == 0, near, k.xp.nextafter(kink, k.xp.where(side > 0, k.fill(value, np.inf), -np.inf)))
         value = k.xp.where((z.value == at) & (side != 0), beyond, value)
     return value
 
@@ -179,10 +195,13 @@ def one_sided(network: Network, x: Value, v: Value, order: int) -> tuple[Value, 
     tuple of two arrays, shape (order + 1, ..., m)
         From the left, and from the right.
     """
-    k = Arrays.of(x)
-    flat = [k.reshape(a, (-1, a.shape[-1])) for a in (x, v)]
-    shape = (order + 1, *x.shape[:-1], network.output_size)
-    left, right = (k.reshape(_along(network, flat[0], flat[1] * s, order, s), shape) for s in (-1.0, 1.0))
+    k, axes = Arrays.of(x), len(x.shape)
+
+    def compute(_: Any, points: Value, along: Value) -> list[Value]:
+        return [_along(network, points, along * sign, order, sign) for sign in (-1.0, 1.0)]
+
+    sides = evaluate(network, k, x, compute, v)
+    left, right = (k.permute(side, (axes - 1, *range(axes - 1), axes)) for side in sides)
     return left, right
 
 
@@ -214,13 +233,13 @@ def one_sided_jacobian(network: Network, directions: np.ndarray | None, x: Any, 
 
 
 def _along(network: Network, x: Value, v: Value, order: int, sign: float) -> Value:
+    """Return the derivatives along v to one side, (N, order + 1, m)."""
     k = Sided(x).with_values(network.by_identity if isinstance(network, Bound) else {})
     indices = IndexSet.full(1, order)
     given = [x[None, ...], v[None, ...], *[None] * (order - 1)][: order + 1]
-    with quiet():
-        levels = Jets(k, network, Jet(indices, given)).run(order).levels
+    levels = Jets(k, network, Jet(indices, given)).run(order).levels
     zero, factor, results = k.zeros((1, x.shape[0], network.output_size)), 1.0, []
     for n, level in enumerate(levels):
         factor *= sign * max(1, n) if n else 1.0
         results.append(zero if level is None else k.broadcast(level, tuple(zero.shape)) * factor)
-    return k.concat(results, 0)
+    return k.permute(k.concat(results, 0), (1, 0, 2))

@@ -13,7 +13,7 @@ from neuralgebra.calculus.indices import MultiIndex
 from neuralgebra.errors import ResourceError, UsageError, shown
 from neuralgebra.network.network import Network
 
-__all__ = ["checked_order", "refuse_giants", "refuse_long", "refuse_wide"]
+__all__ = ["checked_order", "refuse_giants", "refuse_long", "refuse_many", "refuse_wide"]
 
 _POINT_BYTES = 1 << 32
 _PRODUCT_BYTES = 128  # for each product of two coefficients in the tables, about
@@ -51,7 +51,11 @@ def refuse_wide(network: Network, wanted: Iterable[MultiIndex]) -> None:
     """Raise ResourceError if the derivatives by some multi-indices do not fit into memory at one point."""
     counts = [Counter(index).values() for index in wanted]
     size = sum(math.prod(c + 1 for c in orders) for orders in counts)
-    products = sum(math.prod((c + 1) * (c + 2) // 2 for c in orders) for orders in counts)
+    refuse_many(network, size, sum(math.prod((c + 1) * (c + 2) // 2 for c in orders) for orders in counts))
+
+
+def refuse_many(network: Network, size: int, products: int) -> None:
+    """Raise ResourceError if so many Taylor coefficients, and products of two, do not fit into memory at one point."""
     held = _bytes_of_jets(network, size, products)
     if held > _POINT_BYTES:
         raise ResourceError(

@@ -21,6 +21,7 @@ from neuralgebra.network.network import Network
 __all__ = ["biharmonic", "biharmonic_by_jets", "by_operator", "contracted", "trace_by_jets", "trace_by_sum"]
 
 _COLUMNS = 1 << 14
+_BALANCING = 40  # each halves the exponents that are left
 
 Matrix = np.ndarray | None
 """Symmetric, (n, n); None stands for the identity."""
@@ -38,28 +39,50 @@ def _start(k: Any, network: Network, reduced: bool, matrix: Matrix) -> tuple[int
 
 def _factor(network: Network, reduced: bool, matrix: Matrix) -> tuple[np.ndarray, np.ndarray]:
     """Return rows v_k and signs s_k with Σ s_k v_k v_kᵀ = A, or W A Wᵀ; remembered by the network."""
-    key = ("factor", reduced, None if matrix is None else matrix.tobytes())
-    if key not in network.memory:
-        gram = _gram(network, matrix) if reduced else np.asarray(matrix, dtype=np.float64)
-        values, vectors = np.linalg.eigh(gram)
-        kept = np.abs(values) > len(values) * np.finfo(np.float64).eps * np.abs(values).max(initial=0.0)
-        kept[np.argmax(np.abs(values))] = True
-        rows = vectors.T[kept] * np.sqrt(np.abs(values[kept]))[:, None]
-        network.memory[key] = rows, np.where(values[kept] < 0, -1.0, 1.0)
-    found: tuple[np.ndarray, np.ndarray] = network.memory[key]
-    return found
+
+    def factored() -> tuple[np.ndarray, np.ndarray]:
+        scales, product = _gram(network, matrix) if reduced else (1.0, np.asarray(matrix, dtype=np.float64))
+        rows, signs = _rows(product)
+        return rows * scales, signs
+
+    key = (reduced, None if matrix is None else matrix.tobytes())
+    return network.memory.once("factors", key, factored)  # type: ignore[no-any-return]
 
 
-def _gram(network: Network, matrix: Matrix) -> np.ndarray:
-    """Return W A Wᵀ in float64; W Wᵀ some columns at a time, so that many of them are never copied."""
+def _rows(matrix: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Return rows v_k and signs s_k with Σ s_k v_k v_kᵀ = A.
+
+    The eigenvectors are those of D⁻¹ A D⁻¹, with D such that the largest entry of each row is 1: a coordinate whose
+    entries are all small may be the only one that an output depends on.
+    """
+    scales = np.ones(len(matrix))
+    for _ in range(_BALANCING):
+        largest = np.abs(matrix / scales / scales[:, None]).max(axis=1)
+        scales = scales * np.sqrt(np.where(largest > 0, largest, 1.0))
+    values, vectors = np.linalg.eigh(matrix / scales / scales[:, None])
+    kept = np.abs(values) > len(values) * np.finfo(np.float64).eps * np.abs(values).max(initial=0.0)
+    kept[np.argmax(np.abs(values))] = True
+    rows = vectors.T[kept] * np.sqrt(np.abs(values[kept]))[:, None] * scales
+    return rows, np.where(values[kept] < 0, -1.0, 1.0)
+
+
+def _gram(network: Network, matrix: Matrix) -> tuple[np.ndarray, np.ndarray]:
+    """Return scales d and M with W A Wᵀ = diag(d) M diag(d): the rows of W/d are of size 1, so that nothing overflows.
+
+    Without A, W is copied some columns at a time.
+    """
     layer: Any = first_layer(network)
     weight = layer.weight.dense()
+    scales = np.abs(weight).max(axis=1).astype(np.float64)
+    scales[scales == 0] = 1.0
     if matrix is not None:
-        product: np.ndarray = weight @ matrix @ weight.T
-        return product
+        scaled = weight / scales[:, None]
+        return scales, scaled @ matrix @ scaled.T
     parts = np.split(weight, range(_COLUMNS, weight.shape[1], _COLUMNS), axis=1)
-    gram: np.ndarray = sum(part @ part.T for part in (part.astype(np.float64, copy=False) for part in parts))  # type: ignore[assignment]
-    return gram
+    product = np.zeros((len(weight), len(weight)))
+    for part in (part / scales[:, None] for part in parts):
+        product += part @ part.T
+    return scales, product
 
 
 def trace_by_sum(reduced: bool, k: Any, network: Network, x: Value, matrix: Matrix = None) -> list[Value]:
@@ -104,9 +127,7 @@ def by_operator(k: Any, network: Network, x: Value, operator: Mapping[MultiIndex
 
 
 def _collapsed(network: Network, key: Any, operator: Mapping[MultiIndex, float]) -> Indices:
-    if key not in network.memory:
-        network.memory[key] = Collapsed(operator)
-    return network.memory[key]  # type: ignore[no-any-return]
+    return network.memory.once("collapsed", key, lambda: Collapsed(operator))  # type: ignore[no-any-return]
 
 
 def _top(k: Any, network: Network, x: Value, indices: Indices, level: Value, place: int) -> list[Value]:

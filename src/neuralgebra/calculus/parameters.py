@@ -29,7 +29,7 @@ from neuralgebra.errors import ShapeError
 from neuralgebra.network.bound import parameters
 from neuralgebra.network.network import Network
 
-__all__ = ["linearised", "parameter_jacobian", "parameter_vjp", "width"]
+__all__ = ["linearised", "parameter_jacobian", "parameter_vjp"]
 
 Gradient = Callable[[Any, Any, Jet, Dual], Iterator[tuple[np.ndarray, Value]]]
 """(kind, layer, argument, adjoint of the result) -> each array of the layer with the derivative by it."""
@@ -86,7 +86,7 @@ def parameter_vjp(network: Network, x: Any, w: Any, targets: Any = "value", *, d
         return linearised(network, k, points, goal)[1](w)
 
     flat = [k.reshape(a, (count, *a.shape[len(x.shape) - 1 :])) for a in (x, weights)]
-    gradients = added(k, compute, width(network, goal), *flat, memory=network.memory, key=("parameter_vjp", goal))
+    gradients = added(network, k, compute, *flat, key=("parameter_vjp", goal))
     return dict(zip(parameters(network), gradients, strict=True))
 
 
@@ -149,8 +149,7 @@ def parameter_jacobian(network: Network, x: Any, targets: Any = "value", *, dtyp
         rows = _gradients(k, jets, goal.seeds(k, k.permute(unit, (0, 1, 3, 2))), _each)
         return [_row(k, network, points.shape[0], seeds, rows)]
 
-    size = 2 * seeds * (width(network, goal) + numbers)
-    (result,) = evaluate(k, x, compute, size, memory=network.memory, key=("parameter_jacobian", goal))
+    (result,) = evaluate(network, k, x, compute, key=("parameter_jacobian", goal))
     result = k.reshape(result, (*x.shape[:-1], len(distinct), m, numbers))
     places = np.array([distinct.index(s) for s in asked.sums])
     return result if distinct == asked.sums else k.take(result, places, len(x.shape) - 1)
@@ -164,11 +163,6 @@ def _row(k: Any, network: Network, count: int, seeds: int, gradients: dict[int, 
         flat = k.zeros((1, seeds, array.size)) if known is None else k.reshape(known, (*known.shape[:2], array.size))
         parts.append(k.broadcast(flat, (count, seeds, array.size)))
     return k.concat(parts, -1)
-
-
-def width(network: Network, targets: Targets) -> int:
-    """Return about how many numbers a point needs on the way forward and back."""
-    return 4 * sum(network.sizes) * targets.indices.size
 
 
 def linearised(network: Network, k: Any, x: Value, targets: Targets) -> tuple[Value, Callable[[Value], list[Value]]]:

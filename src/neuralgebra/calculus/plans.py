@@ -28,8 +28,6 @@ class Way:
         Multiplications for each point.
     remark : str
         What it does.
-    width : int
-        About how many numbers a point needs at a time.
     compute : callable
         (kind, network, points) -> results.
     """
@@ -37,7 +35,6 @@ class Way:
     name: str
     cost: int
     remark: str
-    width: int
     compute: Callable[..., Any] = field(repr=False)
 
 
@@ -106,7 +103,7 @@ def plan(network: Network, quantity: str) -> Plan:
     → adjoint            180    1.00  one pass back with 1 output
       forward            440    2.44  one pass with 5 directions
     """
-    if quantity not in WAYS:
+    if not isinstance(quantity, str) or quantity not in WAYS:
         raise UsageError(f"quantity {shown(quantity)} received; one of {', '.join(WAYS)} expected.")
     return planned(network, quantity)
 
@@ -123,71 +120,57 @@ def planned(network: Network, quantity: str, directions: int | None = None) -> P
 
 
 def _jacobian(network: Network, costs: Costs, n: int) -> Iterator[Way]:
-    m, wide, units = network.output_size, max(network.sizes), costs.units
+    m, units = network.output_size, costs.units
     remark = f"one pass back with {m} output{'s' if m > 1 else ''}"
-    yield Way("adjoint", costs.adjoints(), remark, wide * (m + 4), strategies.adjoint_jacobian)
-    cost, width = costs.jets(n, n), wide * (n + 2)
-    yield Way("forward", cost, f"one pass with {n} directions", width, strategies.forward_jacobian)
+    yield Way("adjoint", costs.adjoints(), remark, strategies.adjoint_jacobian)
+    yield Way("forward", costs.jets(n, n), f"one pass with {n} directions", strategies.forward_jacobian)
     if 0 < units < n:
-        cost, width = costs.jets(units, units) + m * units * n, wide * (units + 2) + m * n
-        remark = f"one pass with {units} directions, then times W₁"
-        yield Way("forward behind layer 1", cost, remark, width, strategies.reduced_jacobian)
+        cost, remark = costs.jets(units, units) + m * units * n, f"one pass with {units} directions, then times W₁"
+        yield Way("forward behind layer 1", cost, remark, strategies.reduced_jacobian)
 
 
 def _hessian(network: Network, costs: Costs, n: int) -> Iterator[Way]:
-    m, wide, units = network.output_size, max(network.sizes), costs.units
-    cost, width = costs.layer_sum(n, n + m * _pairs(n)), wide * (2 * n + m + 4) + 2 * m * n * n
-    yield Way("layer sum", cost, f"Σ Jᵀ diag(λσ″) J with {n} directions", width, strategies.full_hessian)
+    m, units = network.output_size, costs.units
+    cost = costs.layer_sum(n, n + m * _pairs(n))
+    yield Way("layer sum", cost, f"Σ Jᵀ diag(λσ″) J with {n} directions", strategies.full_hessian)
     if 0 < units < n:
         cost = costs.layer_sum(units, units + m * _pairs(units)) + m * units * n * (units + n)
-        width = wide * (2 * units + m + 4) + 3 * m * n * n
         remark = f"with {units} directions, then W₁ᵀ H W₁"
-        yield Way("layer sum behind layer 1", cost, remark, width, strategies.reduced_hessian)
-    cost, width = costs.jets(n + _pairs(n), n + 3 * _pairs(n)), wide * (4 + 3 * _pairs(n))
-    yield Way("jets", cost, f"{n + _pairs(n)} Taylor coefficients forward", width, strategies.hessian_by_jets)
+        yield Way("layer sum behind layer 1", cost, remark, strategies.reduced_hessian)
+    cost = costs.jets(n + _pairs(n), n + 3 * _pairs(n))
+    yield Way("jets", cost, f"{n + _pairs(n)} Taylor coefficients forward", strategies.hessian_by_jets)
 
 
 def _diagonal(network: Network, costs: Costs, n: int) -> Iterator[Way]:
-    m, wide, units = network.output_size, max(network.sizes), costs.units
-    cost, width = costs.layer_sum(n, n * (1 + m)), wide * (3 * n + m + 4)
-    yield Way("layer sum", cost, f"diagonal of Σ Jᵀ diag(λσ″) J, {n} directions", width, strategies.sum_diagonal)
+    m, units = network.output_size, costs.units
+    remark = f"diagonal of Σ Jᵀ diag(λσ″) J, {n} directions"
+    yield Way("layer sum", costs.layer_sum(n, n * (1 + m)), remark, strategies.sum_diagonal)
     if 0 < units < n:
         cost = costs.layer_sum(units, units + m * _pairs(units)) + m * units * n * (units + 1)
-        width = wide * (2 * units + m + 4) + 3 * m * units * n
         remark = f"with {units} directions, then the diagonal of W₁ᵀ H W₁"
-        yield Way("layer sum behind layer 1", cost, remark, width, strategies.reduced_diagonal)
+        yield Way("layer sum behind layer 1", cost, remark, strategies.reduced_diagonal)
 
 
 def _laplacian(network: Network, costs: Costs, n: int) -> Iterator[Way]:
-    m, wide = network.output_size, max(network.sizes)
     for count, reduced in _spaces(network, costs, n):
         where = " behind layer 1" if reduced else ""
-        cost, width = costs.layer_sum(count, count + m), wide * (3 * count + m + 4)
+        cost = costs.layer_sum(count, count + network.output_size)
         remark = f"trace of Σ Jᵀ diag(λσ″) J, {count} directions"
-        yield Way(f"layer sum{where}", cost, remark, width, partial(operators.trace_by_sum, reduced))
-        cost, width = costs.jets(count + 1, 2 * count + 2), wide * (3 * count + 6)
-        yield Way(
-            f"collapsed jets{where}",
-            cost,
-            f"{count} directions and their sum forward",
-            width,
-            partial(operators.trace_by_jets, reduced),
-        )
+        yield Way(f"layer sum{where}", cost, remark, partial(operators.trace_by_sum, reduced))
+        cost, remark = costs.jets(count + 1, 2 * count + 2), f"{count} directions and their sum forward"
+        yield Way(f"collapsed jets{where}", cost, remark, partial(operators.trace_by_jets, reduced))
 
 
 def _biharmonic(network: Network, costs: Costs, n: int) -> Iterator[Way]:
-    wide = max(network.sizes)
     for count, reduced in _spaces(network, costs, n):
         where = " behind layer 1" if reduced else ""
         coefficients = 2 * count + _pairs(count) + 1
         cost = costs.jets(coefficients, 6 * _pairs(count) + 8 * count)
         remark = f"{coefficients} numbers forward: 1, ∂ᵢ, ∂ᵢ∂ⱼ, ∂ᵢΔ, Δ² in {count} directions"
-        yield Way(
-            f"collapsed jets{where}", cost, remark, wide * 3 * coefficients, partial(operators.biharmonic, reduced)
-        )
+        yield Way(f"collapsed jets{where}", cost, remark, partial(operators.biharmonic, reduced))
     size = n + _pairs(n) + n * n + _pairs(n)
-    cost = costs.jets(size, 12 * n * n + 9 * n)
-    yield Way("jets", cost, f"{size} Taylor coefficients forward", wide * 3 * size, operators.biharmonic_by_jets)
+    cost, remark = costs.jets(size, 12 * n * n + 9 * n), f"{size} Taylor coefficients forward"
+    yield Way("jets", cost, remark, operators.biharmonic_by_jets)
 
 
 def _spaces(network: Network, costs: Costs, n: int) -> Iterator[tuple[int, bool]]:

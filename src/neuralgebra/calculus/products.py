@@ -13,11 +13,11 @@ from neuralgebra.calculus.adjoint import adjoint
 from neuralgebra.calculus.choice import multi_index
 from neuralgebra.calculus.indices import IndexSet, MultiIndex, factorial
 from neuralgebra.calculus.jet import Jet
-from neuralgebra.calculus.kinks import check_choice, one_sided, refuse_kinks
-from neuralgebra.calculus.limits import refuse_long, refuse_wide
+from neuralgebra.calculus.kinks import check_choice, one_sided, smooth
+from neuralgebra.calculus.limits import checked_order, refuse_long, refuse_wide
 from neuralgebra.calculus.origin import first_layer, tangents
 from neuralgebra.calculus.propagate import Jets
-from neuralgebra.calculus.run import accept, evaluate
+from neuralgebra.calculus.run import evaluate
 from neuralgebra.calculus.strategies import levels_of
 from neuralgebra.errors import ShapeError, UsageError
 from neuralgebra.network.network import Network
@@ -103,12 +103,11 @@ def taylor(network: Network, x: Any, v: Any, order: int, *, kinks: str = "choose
     >>> f.taylor([0.0], [2.0], 4).ravel()
     array([ 1.,  2.,  4.,  8., 16.])
     """
-    k, x = accept(network, x, dtype)
-    order = refuse_long(network, order, k.double)
-    directions = _along(k, x, v, network.input_size, "v")
     check_choice(kinks)
-    if kinks == "raise":
-        refuse_kinks(k, network, x, order)
+    order = checked_order(order)
+    k, x = smooth(network, x, dtype, "choose" if kinks == "interval" else kinks, order)
+    refuse_long(network, order, k.double)
+    directions = _along(k, x, v, network.input_size, "v")
     if kinks == "interval":
         return one_sided(network, x, directions, order)
     indices = IndexSet.full(1, order)
@@ -120,9 +119,7 @@ def taylor(network: Network, x: Any, v: Any, order: int, *, kinks: str = "choose
         levels = [zero if a is None else k.broadcast(a[0, ...], tuple(zero.shape)) for a in jet.levels]
         return [k.concat([(a * c)[:, None, :] for a, c in zip(levels, factorials, strict=True)], 1)]
 
-    (result,) = evaluate(
-        k, x, compute, max(network.sizes) * (order + 2) * 3, directions, memory=network.memory, key=("taylor", order)
-    )
+    (result,) = evaluate(network, k, x, compute, directions, key=("taylor", order))
     axes = len(x.shape)
     return k.permute(result, (axes - 1, *range(axes - 1), axes))
 
@@ -136,7 +133,7 @@ def _along(k: Any, x: Value, v: Any, size: int, name: str) -> Value:
     return k.broadcast(along, (*x.shape[:-1], size))
 
 
-def vjp(network: Network, x: Any, w: Any, *, dtype: Any = None) -> Value:
+def vjp(network: Network, x: Any, w: Any, *, kinks: str = "choose", dtype: Any = None) -> Value:
     """Return Jᵀ w, the gradient of Σ w_i f_i.
 
     Parameters
@@ -147,6 +144,9 @@ def vjp(network: Network, x: Any, w: Any, *, dtype: Any = None) -> Value:
         Points.
     w : array_like, shape (m,) or (..., m)
         Weights of the outputs, the same for all points or one set for each.
+    kinks : {"choose", "raise"}
+        What happens where a derivative has a jump: the chosen value of the catalogue is taken, or KinkError names
+        layer and unit.
     dtype : str, optional
         What to compute in, "float32" or "float64"; by default what the points are in.
 
@@ -167,10 +167,12 @@ def vjp(network: Network, x: Any, w: Any, *, dtype: Any = None) -> Value:
     >>> f.vjp([0, 0], [1, 1])
     array([4., 6.])
     """
-    return _pulled(network, x, None, w, dtype=dtype)
+    if w is None:
+        raise UsageError("no weights w of the outputs received; jacobian(x) gives the gradients of all outputs.")
+    return _pulled(network, x, None, w, kinks, dtype)
 
 
-def hvp(network: Network, x: Any, v: Any, w: Any = None, *, dtype: Any = None) -> Value:
+def hvp(network: Network, x: Any, v: Any, w: Any = None, *, kinks: str = "choose", dtype: Any = None) -> Value:
     """Return the Hessian of Σ w_i f_i times v.
 
     Parameters
@@ -183,6 +185,9 @@ def hvp(network: Network, x: Any, v: Any, w: Any = None, *, dtype: Any = None) -
         Directions, one for all points or one for each.
     w : array_like, shape (m,) or (..., m), optional
         Weights of the outputs; by default each output has a product of its own.
+    kinks : {"choose", "raise"}
+        What happens where a derivative has a jump: the chosen value of the catalogue is taken, or KinkError names
+        layer and unit.
     dtype : str, optional
         What to compute in, "float32" or "float64"; by default what the points are in.
 
@@ -203,14 +208,14 @@ def hvp(network: Network, x: Any, v: Any, w: Any = None, *, dtype: Any = None) -
     >>> f.hvp([0, 0], [1, 0])
     array([[1., 2.]])
     """
-    if w is None:
-        return _pulled(network, x, v, None, dtype=dtype)
-    return _pulled(network, x, v, w, dtype=dtype)
+    if v is None:
+        raise UsageError("no direction v received; hessian(x) gives the products with all unit vectors.")
+    return _pulled(network, x, v, w, kinks, dtype)
 
 
-def _pulled(network: Network, x: Any, v: Any, w: Any, dtype: Any) -> Value:
+def _pulled(network: Network, x: Any, v: Any, w: Any, kinks: str, dtype: Any) -> Value:
     """Return the adjoint at the input of the value, or of the first coefficient along v, weighted by w."""
-    k, x = accept(network, x, dtype)
+    k, x = smooth(network, x, dtype, kinks, 1 + (v is not None))
     m, n = network.output_size, network.input_size
     along = None if v is None else _along(k, x, v, n, "v")
     weights = None if w is None else _along(k, x, w, m, "w")
@@ -231,20 +236,13 @@ def _pulled(network: Network, x: Any, v: Any, w: Any, dtype: Any) -> Value:
             dual = dual * 1  # never the memory of the caller
         return [k.permute(dual[0, ...], (1, 0, 2))]
 
-    seeds = m if w is None else 1
-    (result,) = evaluate(
-        k,
-        x,
-        compute,
-        4 * sum(network.sizes) * seeds,
-        *others,
-        memory=network.memory,
-        key=("pulled", v is None, w is None),
-    )
+    (result,) = evaluate(network, k, x, compute, *others, key=("pulled", v is None, w is None))
     return result if w is None else result[..., 0, :]
 
 
-def derivative(network: Network, x: Any, alpha: Any, *, dtype: Any = None) -> Value | dict[tuple[int, ...], Value]:
+def derivative(
+    network: Network, x: Any, alpha: Any, *, kinks: str = "choose", dtype: Any = None
+) -> Value | dict[tuple[int, ...], Value]:
     """Return ∂^α f for one multi-index or many.
 
     Parameters
@@ -256,6 +254,9 @@ def derivative(network: Network, x: Any, alpha: Any, *, dtype: Any = None) -> Va
     alpha : tuple of int, mapping of str to int, str, or iterable of them
         One order for each input, (2, 1) for ∂³/∂x₁²∂x₂; or {"x1": 2, "x2": 1}; or a name for a first derivative.
         Of several, what they share is computed once.
+    kinks : {"choose", "raise"}
+        What happens where a derivative has a jump: the chosen value of the catalogue is taken, or KinkError names
+        layer and unit.
     dtype : str, optional
         What to compute in, "float32" or "float64"; by default what the points are in.
 
@@ -282,14 +283,14 @@ def derivative(network: Network, x: Any, alpha: Any, *, dtype: Any = None) -> Va
     """
     if _is_one(network, alpha):
         index = multi_index(network, alpha)
-        return _derivatives(network, x, [index], dtype)[0]
+        return _derivatives(network, x, [index], kinks, dtype)[0]
     if not hasattr(alpha, "__iter__"):
         raise UsageError(f"multi-index {alpha!r} received; a tuple, a mapping or an iterable of them expected.")
     indices = [multi_index(network, a) for a in alpha]
     if not indices:
         return {}
     keys = [tuple(index.count(i) for i in range(network.input_size)) for index in indices]
-    return dict(zip(keys, _derivatives(network, x, indices, dtype), strict=True))
+    return dict(zip(keys, _derivatives(network, x, indices, kinks, dtype), strict=True))
 
 
 def _is_one(network: Network, alpha: Any) -> bool:
@@ -302,10 +303,10 @@ def _is_one(network: Network, alpha: Any) -> bool:
     )
 
 
-def _derivatives(network: Network, x: Any, wanted: list[MultiIndex], dtype: Any) -> list[Value]:
+def _derivatives(network: Network, x: Any, wanted: list[MultiIndex], kinks: str, dtype: Any) -> list[Value]:
     refuse_wide(network, wanted)
-    indices = _below(network, wanted)
-    k, x = accept(network, x, dtype)
+    indices = network.memory.once("below", frozenset(wanted), lambda: IndexSet.below(wanted))
+    k, x = smooth(network, x, dtype, kinks, indices.order)
     refuse_long(network, indices.order, k.double)
     place = int(first_layer(network) is not None)
 
@@ -317,13 +318,4 @@ def _derivatives(network: Network, x: Any, wanted: list[MultiIndex], dtype: Any)
         rows = [zero if a is None else a[indices.places(len(w))[w], ...] for a, w in zip(arrays, wanted, strict=True)]
         return [r * float(factorial(w)) for r, w in zip(rows, wanted, strict=True)]
 
-    return evaluate(
-        k, x, compute, 3 * max(network.sizes) * indices.size, memory=network.memory, key=("derivative", tuple(wanted))
-    )
-
-
-def _below(network: Network, wanted: list[MultiIndex]) -> IndexSet:
-    key = ("below", frozenset(wanted))
-    if key not in network.memory:
-        network.memory[key] = IndexSet.below(wanted)
-    return network.memory[key]  # type: ignore[no-any-return]
+    return evaluate(network, k, x, compute, key=("derivative", tuple(wanted)))

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import numpy as np
 
-from neuralgebra.arithmetic.arrays import Arrays
 from neuralgebra.calculus.replay import WORKSPACE, Replay
 from neuralgebra.calculus.schedule import Schedule
 from neuralgebra.calculus.trace import POINTS, NotTraceable, Recorder, Tape, Unbounded
@@ -20,8 +19,8 @@ Compute = Callable[..., Sequence[Any]]
 _SIZES = 6  # numbers of points whose steps stay bound to memory
 
 
-def traced(compute: Compute, dtype: Any, sizes: Sequence[tuple[int, ...]]) -> Compute:
-    """Return a computation as a program, or as it is if it cannot be traced.
+def traced(compute: Compute, dtype: Any, sizes: Sequence[tuple[int, ...]]) -> Program | None:
+    """Return a computation as a program; None if it cannot be traced.
 
     Parameters
     ----------
@@ -34,7 +33,7 @@ def traced(compute: Compute, dtype: Any, sizes: Sequence[tuple[int, ...]]) -> Co
 
     Returns
     -------
-    callable
+    Program or None
         The same function of the same arguments.
     """
     tape = Tape(np.dtype(dtype))
@@ -42,8 +41,19 @@ def traced(compute: Compute, dtype: Any, sizes: Sequence[tuple[int, ...]]) -> Co
     try:
         results = compute(Recorder(np.zeros(1, dtype), tape), *arguments)
     except NotTraceable:
-        return compute
-    return Program(Schedule(tape, len(arguments), tuple(results)), compute)
+        return None
+    if any(_ambiguous(a.shape, 1) for a in tape.arrays) or any(_ambiguous(np.shape(a), 0) for a in _constants(tape)):
+        return None
+    return Program(Schedule(tape, len(arguments), tuple(results)))
+
+
+def _constants(tape: Tape) -> Iterator[Any]:
+    return (a for step in tape.steps for a in step.arguments if isinstance(a, np.ndarray))
+
+
+def _ambiguous(shape: tuple[int, ...], points: int) -> bool:
+    """Return whether more axes look like a number of points than can be one: a layer is as wide as that."""
+    return sum(n > 0 and n % POINTS == 0 for n in shape) > points
 
 
 class Program:
@@ -53,23 +63,25 @@ class Program:
     ----------
     schedule : Schedule
         The steps.
-    compute : callable
-        The computation itself, for numbers that are not finite.
     """
 
-    def __init__(self, schedule: Schedule, compute: Compute) -> None:
-        self.schedule, self.compute = schedule, compute
+    def __init__(self, schedule: Schedule) -> None:
+        self.schedule = schedule
         self._bound = threading.local()
 
-    def __call__(self, k: Arrays, *arguments: np.ndarray, out: Sequence[np.ndarray] | None = None) -> list[np.ndarray]:
-        """Return the results for points of any number, written to arrays if these are given."""
-        if WORKSPACE.busy:  # a signal has interrupted another program on this thread
-            return list(self.compute(k, *arguments))
+    def __call__(self, arguments: Sequence[np.ndarray], out: Sequence[np.ndarray] | None = None) -> list[np.ndarray]:
+        """Return the results for points of any number, written to arrays if these are given.
+
+        Raises
+        ------
+        Unbounded
+            When the steps are not those for these numbers, or another program on this thread is interrupted.
+        """
+        if WORKSPACE.busy:
+            raise Unbounded
         WORKSPACE.busy = True
         try:
             return self._replay(len(arguments[0]))(arguments, out)
-        except Unbounded:
-            return list(self.compute(k, *arguments))
         finally:
             WORKSPACE.busy = False
 

@@ -26,6 +26,7 @@ import threadpoolctl
 from neuralgebra.arithmetic.arrays import Arrays, quiet
 from neuralgebra.arithmetic.kind import Value
 from neuralgebra.calculus.program import Program, traced
+from neuralgebra.calculus.trace import Unbounded
 from neuralgebra.errors import InputError, PrecisionWarning, ShapeError, UsageError, shown
 from neuralgebra.network.bound import Bound
 from neuralgebra.network.names import default
@@ -39,36 +40,27 @@ Compute = Callable[..., Sequence[Value]]
 # Threads take turns at Python: a step must compute for longer than a turn takes, about 5 µs, and should stay in cache.
 _STEP_BYTES = 3 << 16  # that a step computes, on average
 _BLOCK_BYTES = 1 << 24  # that are needed at a time, at most
+_UNKNOWN = 1 << 14  # numbers at all nodes for a block of points, where the steps are not known
 _ALONE = 1 << 17  # numbers in all, below which a second thread costs more than it gives
 
 
-def evaluate(
-    k: Any,
-    x: Value,
-    compute: Compute,
-    width: int,
-    *others: Value,
-    memory: dict[Any, Any] | None = None,
-    key: Any = None,
-) -> list[Value]:
+def evaluate(network: Any, k: Any, x: Value, compute: Compute, *others: Value, key: Any = None) -> list[Value]:
     """Return what `compute` gives for all points.
 
     Parameters
     ----------
+    network : Network or Bound
+        What is evaluated; it remembers the steps.
     k : Arrays
         The kind of the points.
     x : array, shape (..., n)
         Points, accepted.
     compute : callable
         (kind, points (N, n), others (N, …)) -> arrays with leading axis N or 1.
-    width : int
-        About how many numbers a point needs at a time: it decides the size of the blocks where steps are not known.
     *others : array
         Further arrays, cut along with the points: leading axes are those of x.
-    memory : dict, optional
-        Where the steps of the computation are remembered for NumPy arrays, so that its rules are run once.
     key : hashable, optional
-        What computation it is.
+        What computation it is: with it the steps are remembered for NumPy arrays, so that the rules are run once.
 
     Returns
     -------
@@ -78,47 +70,76 @@ def evaluate(
     batch = tuple(x.shape[:-1])
     count = math.prod(batch)
     flat = (x, *others)
-    if memory is not None and (numbers := k.shared(flat)) is not None:
-        found = evaluate(Arrays.of(numbers[0]), numbers[0], compute, width, *numbers[1:], memory=memory, key=key)
+    if key is not None and (numbers := k.shared(flat)) is not None:
+        found = evaluate(network, Arrays.of(numbers[0]), numbers[0], compute, *numbers[1:], key=key)
         return [k.returned(r) for r in found]
     if len(batch) != 1:
         flat = tuple(k.reshape(a, (count, *a.shape[len(batch) :])) for a in flat)
-    if k.numpy and memory is not None and not k.complex:
-        compute = _program(memory, (key, k.dtype.char), compute, k, flat)
-    if k.numpy and count > 1 and _pays(compute, width, count):
-        results = _in_blocks(k, compute, flat, _rows(compute, width))
+    task = _Task(network, k, compute, flat, key)
+    if k.numpy and count > 1 and task.pays(count):
+        results = _in_blocks(task, flat)
     else:
         with quiet():
-            results = list(compute(k, *flat))
-        if not isinstance(compute, Program) or count != 1:
+            results = task(flat)
+        if task.program is None or count != 1:
             results = [_owned(for_all(k, r, count)) for r in results]
     return results if len(batch) == 1 else [k.reshape(r, (*batch, *r.shape[1:])) for r in results]
 
 
-def _pays(compute: Compute, width: int, count: int) -> bool:
-    """Return whether so many points are worth blocks and threads."""
-    numbers = compute.schedule.work if isinstance(compute, Program) else width
-    return count * numbers > _ALONE or count > _rows(compute, width)
+class _Task:
+    """A computation on arrays: by its program, if it has one, or as it stands.
+
+    Parameters
+    ----------
+    network : Network or Bound
+        What is evaluated.
+    k : Arrays
+        The kind of the arrays.
+    compute : callable
+        The computation.
+    arrays : sequence of array
+        What it is given; leading axis N.
+    key : hashable or None
+        What computation it is.
+    """
+
+    def __init__(self, network: Any, k: Any, compute: Compute, arrays: Sequence[Value], key: Any) -> None:
+        self.k, self.compute = k, compute
+        self.size: int = sum(network.sizes)
+        self.program: Program | None = None
+        if k.numpy and key is not None and not k.complex:
+            self.program = network.memory.once(
+                "programs", (key, k.dtype.char), lambda: _traced(compute, k.dtype, [a.shape[1:] for a in arrays])
+            )
+
+    def __call__(self, arrays: Sequence[Value], out: Sequence[np.ndarray] | None = None) -> list[Value]:
+        """Return the results, which a program writes to arrays if these are given."""
+        if self.program is not None:
+            with contextlib.suppress(Unbounded):
+                return self.program(arrays, out)
+        return list(self.compute(self.k, *arrays))
+
+    def pays(self, count: int) -> bool:
+        """Return whether so many points are worth blocks and threads."""
+        numbers = 3 * self.size if self.program is None else self.program.schedule.work
+        return count * numbers > _ALONE or count > self.rows
+
+    @functools.cached_property
+    def rows(self) -> int:
+        """How many points make a block."""
+        if self.program is None:
+            return max(1, _UNKNOWN // self.size)
+        return self.program.schedule.rows(_STEP_BYTES, _BLOCK_BYTES)
 
 
-def _rows(compute: Compute, width: int) -> int:
-    """Return how many points make a block."""
-    if isinstance(compute, Program):
-        return compute.schedule.rows(_STEP_BYTES, _BLOCK_BYTES)
-    return max(1, _BLOCK_BYTES // (32 * width))
+def _traced(compute: Compute, dtype: np.dtype, sizes: Sequence[tuple[int, ...]]) -> Program | None:
+    with quiet():
+        return traced(compute, dtype, sizes)
 
 
 def _owned(result: Value) -> Value:
     """Return a result that shares its memory with nothing else: steps may give views of arrays that they keep."""
     return result.copy() if isinstance(result, np.ndarray) and result.base is not None else result
-
-
-def _program(memory: dict[Any, Any], key: Any, compute: Compute, k: Any, arrays: Sequence[np.ndarray]) -> Compute:
-    """Return the computation as a list of steps, remembered."""
-    key = ("program", key)
-    if key not in memory:
-        memory[key] = traced(compute, k.dtype, [a.shape[1:] for a in arrays])
-    return memory[key]  # type: ignore[no-any-return]
 
 
 def for_all(k: Any, result: Value, count: int) -> Value:
@@ -129,14 +150,14 @@ def for_all(k: Any, result: Value, count: int) -> Value:
     return full.copy() if isinstance(full, np.ndarray) else full * 1  # entries that share no memory
 
 
-def _in_blocks(k: Any, compute: Compute, arrays: Sequence[np.ndarray], rows: int) -> list[Value]:
+def _in_blocks(task: _Task, arrays: Sequence[np.ndarray]) -> list[Value]:
     count, workers = len(arrays[0]), threads()
-    rows = min(rows, -(-count // workers))
+    rows = min(task.rows, -(-count // workers))
     target = _Target(count)
 
     def block(start: int) -> None:
         with quiet():
-            target.put(start, rows, compute, k, [a[start : start + rows] for a in arrays])
+            target.put(start, rows, task, [a[start : start + rows] for a in arrays])
 
     starts = range(0, count, rows)
     with single_threaded():
@@ -144,7 +165,7 @@ def _in_blocks(k: Any, compute: Compute, arrays: Sequence[np.ndarray], rows: int
             for start in starts:
                 block(start)
         else:
-            list(_pool(workers).map(block, starts))
+            _spread(workers, block, starts)
     return target.arrays
 
 
@@ -155,10 +176,10 @@ class _Target:
         self.count, self.arrays = count, list[Any]()
         self._lock = threading.Lock()
 
-    def put(self, start: int, rows: int, compute: Compute, k: Any, arrays: Sequence[np.ndarray]) -> None:
+    def put(self, start: int, rows: int, task: _Task, arrays: Sequence[np.ndarray]) -> None:
         """Compute a block and write it where it belongs."""
         out = [a[start : start + rows] for a in self.arrays]
-        results = compute(k, *arrays, out=out or None) if isinstance(compute, Program) else compute(k, *arrays)
+        results = task(arrays, out or None)
         with self._lock:
             if not self.arrays:
                 self.arrays = [np.empty((self.count, *r.shape[1:]), r.dtype) for r in results]
@@ -167,56 +188,51 @@ class _Target:
                 array[start : start + rows] = result
 
 
-def added(
-    k: Any, compute: Compute, width: int, *arrays: Value, memory: dict[Any, Any] | None = None, key: Any = None
-) -> list[Value]:
+def added(network: Any, k: Any, compute: Compute, *arrays: Value, key: Any = None) -> list[Value]:
     """Return the sums over all points of what `compute` gives as sums over some.
 
     Parameters
     ----------
+    network : Network or Bound
+        What is evaluated; it remembers the steps.
     k : Arrays
         The kind of the arrays.
     compute : callable
         (kind, arrays …) -> arrays that do not have the leading axis N.
-    width : int
-        About how many numbers a point needs at a time: it decides the size of the blocks where steps are not known.
     *arrays : array
         Points and others, leading axis N.
-    memory : dict, optional
-        Where the steps of the computation are remembered for NumPy arrays, so that its rules are run once.
     key : hashable, optional
-        What computation it is.
+        What computation it is: with it the steps are remembered for NumPy arrays, so that the rules are run once.
 
     Returns
     -------
     list of array
         The sums: each thread adds up its share of the blocks, and the shares are added in their order.
     """
-    if memory is not None and (numbers := k.shared(arrays)) is not None:
-        sums = added(Arrays.of(numbers[0]), compute, width, *numbers, memory=memory, key=key)
-        return [k.returned(s) for s in sums]
+    if key is not None and (numbers := k.shared(arrays)) is not None:
+        return [k.returned(s) for s in added(network, Arrays.of(numbers[0]), compute, *numbers, key=key)]
+    task = _Task(network, k, compute, arrays, key)
     if not k.numpy:
-        return list(compute(k, *arrays))
-    count, workers = len(arrays[0]), threads()
-    compute = compute if memory is None or k.complex else _program(memory, (key, k.dtype.char), compute, k, arrays)
-    if not _pays(compute, width, count):
-        workers = 1
-    rows, size = _rows(compute, width), -(-count // workers)
+        return task(arrays)
+    count = len(arrays[0])
+    workers = threads() if task.pays(count) else 1
+    size = -(-count // workers)
 
     def share(start: int) -> list[np.ndarray]:
         with quiet():
-            return _sum_of_blocks(k, compute, [a[start : start + size] for a in arrays], rows)
+            return _sum_of_blocks(task, [a[start : start + size] for a in arrays])
 
     starts = range(0, max(1, count), max(1, size))
     with single_threaded():
-        shares = [share(0)] if len(starts) == 1 else list(_pool(workers).map(share, starts))
+        shares = [share(0)] if len(starts) == 1 else _spread(workers, share, starts)
     return [functools.reduce(operator.add, parts) for parts in zip(*shares, strict=True)]
 
 
-def _sum_of_blocks(k: Any, compute: Compute, arrays: Sequence[np.ndarray], rows: int) -> list[np.ndarray]:
-    sums = [np.array(a) for a in compute(k, *(a[:rows] for a in arrays))]
+def _sum_of_blocks(task: _Task, arrays: Sequence[np.ndarray]) -> list[np.ndarray]:
+    rows = task.rows
+    sums = [np.array(a) for a in task([a[:rows] for a in arrays])]
     for start in range(rows, len(arrays[0]), rows):
-        for known, part in zip(sums, compute(k, *(a[start : start + rows] for a in arrays)), strict=True):
+        for known, part in zip(sums, task([a[start : start + rows] for a in arrays]), strict=True):
             known += part
     return sums
 
@@ -236,9 +252,18 @@ def _pool(workers: int) -> ThreadPoolExecutor:
     # Blocks free and take the same few MiB again and again. glibc gives freed memory back to the system, and takes it
     # page by page, until it has seen one large block freed; so it sees one.
     np.empty((1 << 25) - (1 << 16), np.uint8)
-    if hasattr(os, "register_at_fork"):
-        os.register_at_fork(after_in_child=_pool.cache_clear)
     return ThreadPoolExecutor(workers, thread_name_prefix="neuralgebra")
+
+
+def _spread(workers: int, function: Callable[[int], Any], starts: Sequence[int]) -> list[Any]:
+    """Return what a function gives for each start, computed by threads."""
+    try:
+        return list(_pool(workers).map(function, starts))
+    except Exception:
+        raise
+    except BaseException:  # an interrupt may have come while the pool held its locks
+        _pool.cache_clear()
+        raise
 
 
 class _Limit:
@@ -266,6 +291,19 @@ class _Limit:
 
 
 _LIMIT = _Limit()
+
+
+def _forked() -> None:
+    """Forget, in a child, the threads that only its parent has, and what they held."""
+    _pool.cache_clear()
+    users = _LIMIT.users
+    _LIMIT.lock, _LIMIT.users = threading.Lock(), 0
+    if users:
+        _LIMIT.limiter.restore_original_limits()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_forked)
 
 
 @contextlib.contextmanager

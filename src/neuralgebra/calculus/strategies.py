@@ -35,7 +35,7 @@ __all__ = [
 ]
 
 Directions = np.ndarray | None
-"""Rows are directions, (K, n); None stands for the unit vectors."""
+"""Unit vectors as rows, (K, n); None stands for all of them."""
 
 
 def levels_of(k: Any, network: Network, x: Value, indices: Indices, level: Value | None, place: int) -> Jet:
@@ -90,7 +90,12 @@ def _forward(k: Any, network: Network, x: Value, level: Value, place: int) -> li
 def _back(k: Any, layer: Any, j: Value, directions: Directions) -> Value:
     """Return derivatives by the input on the last axis, given those by the first layer."""
     y = k.rlinear(layer.weight, j)
-    return y if directions is None else k.matvec(directions, y)
+    return _picked(k, y, directions)
+
+
+def _picked(k: Any, y: Value, directions: Directions) -> Value:
+    """Return the coordinates, on the last axis, that unit vectors pick: no product, in which 0·∞ would be NaN."""
+    return y if directions is None else k.take(y, np.argmax(directions, axis=1), -1)
 
 
 def adjoint_jacobian(k: Any, network: Network, x: Value, directions: Directions = None) -> list[Value]:
@@ -105,7 +110,7 @@ def _value(jets: Jets) -> Value:
 
 def _gradient(k: Any, duals: Any, directions: Directions) -> Value:
     rows = k.permute(duals[0][0][0, :, 0, ...], (1, 0, 2))
-    return rows if directions is None else k.matvec(directions, rows)
+    return _picked(k, rows, directions)
 
 
 def summed(k: Any, network: Network, x: Value, place: int, level: Value, form: Form) -> tuple[Value, Any, Value | None]:

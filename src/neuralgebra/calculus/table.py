@@ -15,8 +15,6 @@ __all__ = ["Table"]
 
 LEFT, RIGHT, TARGET = 0, 1, 2
 
-_ROWS = 512  # so many products are computed row by row, where a kind prefers this
-
 
 class Table:
     """The products u_a v_b that make up each w_c.
@@ -27,10 +25,12 @@ class Table:
         Places a, b, c and the factor.
     sizes : tuple of int
         How many u, v and w there are.
+    by_rows : bool
+        Whether products may be computed row by row, where a kind prefers this.
     """
 
-    def __init__(self, ways: Sequence[Any], sizes: tuple[int, ...]) -> None:
-        self.ways, self.sizes, self.count = ways, sizes, len(ways)
+    def __init__(self, ways: Sequence[Any], sizes: tuple[int, ...], by_rows: bool = False) -> None:
+        self.ways, self.sizes, self.by_rows, self.count = ways, sizes, by_rows, len(ways)
         self._plans: dict[int, _Sum] = {}
 
     def multiply(self, k: Any, u: Value, v: Value, product: Any) -> Value | None:
@@ -64,7 +64,7 @@ class _Sum:
         filled = [p for places in by_length.values() for p in places]
         self.order = _order(filled, self.size)
         gathers = any(part.left is not None or part.right is not None for part in self.parts)
-        self.rows = groups if gathers and table.count <= _ROWS else None
+        self.rows = groups if gathers and table.by_rows else None
 
     def _by_rows(self, k: Any, u: Value, v: Value, product: Any) -> Value:
         """Return the sums term by term, on rows as they stand in memory: half the traffic of gathering them."""

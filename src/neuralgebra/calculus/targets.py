@@ -133,14 +133,15 @@ def wanted(network: Network, targets: Any) -> Targets:
     if not many:
         raise UsageError("no targets received; 'value', 'jacobian', 'hessian', 'laplacian', (2, 0), … expected.")
     sums = tuple(s for target in many for s in _sums(network, target))
-    key = ("targets", sums)
-    if key not in network.memory:
-        network.memory[key] = Targets(sums, network.input_size)
-    return network.memory[key]  # type: ignore[no-any-return]
+    return network.memory.once("targets", sums, lambda: Targets(sums, network.input_size))  # type: ignore[no-any-return]
 
 
 def _sums(network: Network, target: Any) -> list[Sum]:
     n = network.input_size
+    if isinstance(target, str) and target in _NAMED and target in network.input_names:
+        raise UsageError(
+            f"target {target!r} received, which is also an input: rename it, or ask for {{{target!r}: 1}}."
+        )
     if isinstance(target, str) and target in _NAMED:
         return list(_NAMED[target](n))
     if isinstance(target, str) and target not in network.input_names:

@@ -133,6 +133,8 @@ class Traced(NDArrayOperatorsMixin):
         return rule(self.tape, *arguments, **options)
 
     def __getitem__(self, key: Any) -> Traced:
+        if any(isinstance(part, list | np.ndarray | Traced) for part in (key if isinstance(key, tuple) else (key,))):
+            raise NotTraceable("indices that are no view")
         stand_in = np.broadcast_to(np.int8(0), self.shape)
         return self.tape.add(_item, (self, key), stand_in[key].shape, self.floating, view=True)
 

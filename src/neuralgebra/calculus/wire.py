@@ -50,7 +50,9 @@ class Wire:
     def __init__(
         self, k: _Kind, terms: tuple[Term, ...], shift: np.ndarray, factors: tuple[np.ndarray, ...] = ()
     ) -> None:
-        self.k, self.shift, self.factors = k, shift, factors
+        for factor in factors:
+            shift = np.where(factor == 0, 0.0, shift)
+        self.k, self.shift, self.factors = k, shift, factors if shift.any() else ()
         self.terms = tuple(t for t in terms if (t.entries >= 0).any())
 
     @property

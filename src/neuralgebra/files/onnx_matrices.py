@@ -65,14 +65,23 @@ def split(graph: Graph, x: str, sizes: Sequence[int]) -> list[str]:
 
 
 def _dense(graph: Graph, weight: Dense, x: str, lead: Lead) -> str:
-    name = graph.constant(weight.weight)
-    if lead:
-        return graph.node("MatMul", x, graph.node("Transpose", name, perm=[1, 0]))
-    return graph.node("Gemm", x, name, transB=1)
+    return _rows(graph, x, graph.constant(weight.weight), (*lead, *weight.shape), transposed=True)
 
 
 def _dense_back(graph: Graph, weight: Dense, y: str, lead: Lead) -> str:
-    return graph.node("MatMul", y, graph.constant(weight.weight))
+    return _rows(graph, y, graph.constant(weight.weight), (*lead, *weight.shape[::-1]), transposed=False)
+
+
+def _rows(graph: Graph, x: str, matrix: str, sizes: Lead, transposed: bool) -> str:
+    """Write a product with a matrix, (N, *lead, columns) -> (N, *lead, rows), sizes = (*lead, rows, columns).
+
+    onnxruntime fuses a MatMul with a scaling beside it and rounds the factor to float32; never a Gemm or a Reshape.
+    """
+    *lead, rows, columns = sizes
+    if not lead:
+        return graph.node("Gemm", x, matrix, transB=1) if transposed else graph.node("Gemm", x, matrix)
+    matrix = graph.node("Transpose", matrix, perm=[1, 0]) if transposed else matrix
+    return graph.reshaped(graph.node("MatMul", graph.reshaped(x, *lead, columns), matrix), *lead, rows)
 
 
 def _diagonal(graph: Graph, weight: Diagonal, x: str, lead: Lead) -> str:

@@ -28,6 +28,7 @@ from neuralgebra.network import parameters as named
 from neuralgebra.network.arguments import positions
 from neuralgebra.network.builder import Node
 from neuralgebra.network.layers import Select
+from neuralgebra.network.memory import Memory
 from neuralgebra.network.network import Network
 from neuralgebra.network.questions import Questions
 
@@ -66,9 +67,9 @@ class Bound(Questions):
         return np.dtype(np.float64 if "float64" in dtypes or not dtypes else np.float32)
 
     @property
-    def memory(self) -> dict[Any, Any]:
+    def memory(self) -> Memory:
         """What other storeys remember about the structure: never numbers."""
-        known: dict[Any, Any] = self.template.memory.setdefault("bound", {})
+        known: Memory = self.template.memory.setdefault("bound", Memory())
         return known
 
     def accept(self, x: Any, dtype: Any = None) -> tuple[Arrays, Value]:
@@ -90,9 +91,7 @@ class Bound(Questions):
 
     def __getitem__(self, key: Any) -> Bound:
         indices = tuple(positions(key, self.output_names))
-        if ("outputs", indices) not in self.memory:
-            self.memory["outputs", indices] = _outputs(self.template, indices)
-        return Bound(self.memory["outputs", indices], self.values)
+        return Bound(self.memory.once("outputs", indices, lambda: _outputs(self.template, indices)), self.values)
 
     def __reduce__(self) -> tuple[Any, ...]:
         return Bound, (self.template, self.values)

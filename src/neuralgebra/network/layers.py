@@ -19,7 +19,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
@@ -28,7 +28,7 @@ import numpy as np
 import neuralgebra.functions.catalogue  # noqa: F401  (layers name functions, so the table must be filled)
 from neuralgebra.errors import InputError, ShapeError
 from neuralgebra.functions.activation import Activation, activation
-from neuralgebra.network.linear import Linear, digest, frozen, matrix
+from neuralgebra.network.linear import Linear, attributes, digest, frozen, matrix, restored
 
 __all__ = [
     "Affine",
@@ -61,7 +61,7 @@ class Layer:
         return ()
 
     def __reduce__(self) -> tuple[Any, ...]:
-        return type(self), tuple(getattr(self, f.name) for f in fields(self))  # type: ignore[arg-type]
+        return restored, (type(self), attributes(self))
 
     @cached_property
     def digest(self) -> bytes:

@@ -23,7 +23,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
@@ -38,6 +38,7 @@ __all__ = [
     "Kronecker",
     "Linear",
     "Spread",
+    "attributes",
     "contraction",
     "digest",
     "frozen",
@@ -45,6 +46,7 @@ __all__ = [
     "identity",
     "is_identity",
     "matrix",
+    "restored",
     "turned",
 ]
 
@@ -58,10 +60,35 @@ def frozen(values: Any, what: str = "weights") -> np.ndarray:
         raise DtypeError(f"{what} of dtype {array.dtype} received; float32 or float64 expected.")
     if not np.isfinite(array).all():
         raise InputError(f"{what} with NaN or infinity received; finite numbers expected.")
-    if array.flags.writeable or array.base is not None:  # a read-only view may look at memory that changes
+    if not _stays(array):
         array = array.copy()
         array.flags.writeable = False
     return array
+
+
+def _stays(array: Any) -> bool:
+    """Return whether the memory of an array is read-only all the way down: a view may look at memory that changes."""
+    while isinstance(array, np.ndarray):
+        if array.flags.writeable:
+            return False
+        array = array.base
+    return array is None or isinstance(array, bytes)
+
+
+def restored(kind: type, values: dict[str, Any]) -> Any:
+    """Return a matrix or a layer from its attributes, for copies and pickles: arrays that were one stay one."""
+    new: Any = object.__new__(kind)
+    for value in values.values():
+        if isinstance(value, np.ndarray):
+            value.flags.writeable = False
+    vars(new).update(values)
+    return new
+
+
+def attributes(thing: Any) -> dict[str, Any]:
+    """Return the attributes of a matrix or a layer, without what was computed when first asked for."""
+    kind = type(thing)
+    return {n: v for n, v in vars(thing).items() if not isinstance(getattr(kind, n, None), cached_property)}
 
 
 def digest(*parts: Any) -> bytes:
@@ -105,7 +132,7 @@ class Linear:
         return ()
 
     def __reduce__(self) -> tuple[Any, ...]:
-        return type(self), tuple(getattr(self, f.name) for f in fields(self))  # type: ignore[arg-type]
+        return restored, (type(self), attributes(self))
 
     @cached_property
     def digest(self) -> bytes:

@@ -31,6 +31,7 @@ from neuralgebra.network.layers import (
     Softmax,
 )
 from neuralgebra.network.linear import Dense, Diagonal, digest, frozen, identity
+from neuralgebra.network.memory import Memory
 from neuralgebra.network.questions import Questions
 from neuralgebra.network.scaling import Scale, divisor, kept, scaled
 
@@ -200,6 +201,14 @@ class Network(Questions):
         new.__dict__.update({name: self.__dict__[name] for name in kept} | changes)
         return new
 
+    @classmethod
+    def restored(cls, nodes: tuple[Node, ...], output: int, input_size: int, remarks: dict[str, Any]) -> Network:
+        """Return the network that has these `parts`, its nodes at the same places."""
+        new = object.__new__(cls)
+        new.__dict__.update(nodes=nodes, output=output, input_size=input_size, **remarks, _frozen=True)
+        new.__dict__["output_size"] = new.sizes[output]
+        return new
+
     # Looking ----------------------------------------------------------------------------------------------------
 
     @cached_property
@@ -231,9 +240,9 @@ class Network(Questions):
         return np.result_type(*(a.dtype for a in self.arrays)) if self.arrays else np.dtype(np.float64)
 
     @cached_property
-    def memory(self) -> dict[Any, Any]:
+    def memory(self) -> Memory:
         """What other storeys remember about this network; not part of it, never saved."""
-        return {}
+        return Memory()
 
     @property
     def is_chain(self) -> bool:

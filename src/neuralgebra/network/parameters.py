@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -11,7 +10,7 @@ import numpy as np
 from neuralgebra.errors import InputError, ShapeError, shown
 from neuralgebra.network.builder import Node
 from neuralgebra.network.layers import Layer
-from neuralgebra.network.linear import Linear, frozen
+from neuralgebra.network.linear import Linear, attributes, frozen, restored
 from neuralgebra.network.network import Network
 
 __all__ = ["by_name", "check_names", "check_shape", "exchanged", "hollow", "names"]
@@ -120,7 +119,4 @@ def _with(thing: Any, arrays: Mapping[int, np.ndarray]) -> Any:
 
 def _copy(thing: Layer | Linear, arrays: Mapping[int, np.ndarray]) -> Any:
     """Return a layer or a matrix with arrays exchanged, without what was computed from the old ones."""
-    new, kind = object.__new__(type(thing)), type(thing)
-    kept = {n: v for n, v in vars(thing).items() if not isinstance(getattr(kind, n, None), cached_property)}
-    vars(new).update({n: _with(v, arrays) for n, v in kept.items()})
-    return new
+    return restored(type(thing), {n: _with(v, arrays) for n, v in attributes(thing).items()})
