@@ -46,10 +46,11 @@ def check_choice(kinks: str, allowed: tuple[str, ...] = KINKS) -> None:
 
 def smooth(network: Network, x: Any, dtype: Any, kinks: str, order: int) -> tuple[Arrays, Value]:
     """Return the kind of points and the points, accepted; with kinks="raise" none of them is at a kink."""
+    if kinks == "choose":
+        return accept(network, x, dtype)
     check_choice(kinks, ("choose", "raise"))
     k, x = accept(network, x, dtype)
-    if kinks == "raise":
-        _refuse_kinks(k, network, x, order)
+    _refuse_kinks(k, network, x, order)
     return k, x
 
 

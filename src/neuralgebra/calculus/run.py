@@ -104,8 +104,7 @@ class _Task:
     """
 
     def __init__(self, network: Any, k: Any, compute: Compute, arrays: Sequence[Value], key: Any) -> None:
-        self.k, self.compute = k, compute
-        self.size: int = sum(network.sizes)
+        self.k, self.compute, self.network = k, compute, network
         self.program: Program | None = None
         if k.numpy and key is not None and not k.complex:
             self.program = network.memory.once(
@@ -115,20 +114,22 @@ class _Task:
     def __call__(self, arrays: Sequence[Value], out: Sequence[np.ndarray] | None = None) -> list[Value]:
         """Return the results, which a program writes to arrays if these are given."""
         if self.program is not None:
-            with contextlib.suppress(Unbounded):
+            try:
                 return self.program(arrays, out)
+            except Unbounded:
+                pass
         return list(self.compute(self.k, *arrays))
 
     def pays(self, count: int) -> bool:
         """Return whether so many points are worth blocks and threads."""
-        numbers = 3 * self.size if self.program is None else self.program.schedule.work
+        numbers = 3 * sum(self.network.sizes) if self.program is None else self.program.schedule.work
         return count * numbers > _ALONE or count > self.rows
 
     @functools.cached_property
     def rows(self) -> int:
         """How many points make a block."""
         if self.program is None:
-            return max(1, _UNKNOWN // self.size)
+            return max(1, _UNKNOWN // int(sum(self.network.sizes)))
         return self.program.schedule.rows(_STEP_BYTES, _BLOCK_BYTES)
 
 

@@ -30,11 +30,10 @@ class Memory(dict[Any, Any]):
         object
             The result.
         """
-        known = self.setdefault(group, {})
         try:
-            return known[key]
+            return self[group][key]
         except KeyError:
-            found = make()
+            known, found = self.setdefault(group, {}), make()
         for oldest in list(known)[: max(0, len(known) - _MOST + 1)]:
             known.pop(oldest, None)
         known[key] = found
