@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+from typing import Any
 
 import hypothesis
 import numpy as np
@@ -10,6 +11,9 @@ import numpy as np
 import neuralgebra as na
 from neuralgebra.arithmetic.balls import Balls
 from neuralgebra.calculus.derivatives import jets
+from neuralgebra.calculus.indices import Indices
+from neuralgebra.calculus.jet import Jet
+from neuralgebra.calculus.propagate import Jets, series
 
 
 def exact(f: na.Network, x: np.ndarray, order: int) -> list[np.ndarray]:
@@ -70,3 +74,20 @@ def agree(ours: object, theirs: np.ndarray, derivatives: list[np.ndarray], toler
     array = np.asarray(ours)
     assert array.shape == theirs.shape
     np.testing.assert_allclose(array, theirs, rtol=tolerance, atol=tolerance * largest)
+
+
+def propagate(k: Any, f: na.Network, x: Jet) -> Jet:
+    """The jet of the output, given that of the input."""
+    return Jets(k, f, x).run(x.indices.order)
+
+
+def compose(k: Any, function: na.Activation, z: Jet) -> Jet:
+    """The jet of σ∘z."""
+    chain = series(k, function, z)
+    return Jet(z.indices, [chain.function(function, n) for n in range(len(z.levels))])
+
+
+def products(indices: Indices) -> int:
+    """Number of multiplications of a product of two jets."""
+    pairs = itertools.product(range(indices.order + 1), repeat=2)
+    return sum(indices.table(i, j).count for i, j in pairs if i + j <= indices.order)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import gc
 import itertools
+import weakref
 
 import array_api_strict
 import flint
@@ -21,11 +23,15 @@ from neuralgebra.arithmetic.arrays import Arrays, quiet
 from neuralgebra.arithmetic.balls import Balls
 from neuralgebra.arithmetic.symbols import Symbols
 from neuralgebra.calculus.derivatives import jets
+from neuralgebra.calculus.forms import Full
 from neuralgebra.calculus.indices import IndexSet, factorial
 from neuralgebra.calculus.jet import Jet, convolve
-from neuralgebra.calculus.propagate import RULES, compose, propagate
+from neuralgebra.calculus.layer_sum import gradients, layer_sum
+from neuralgebra.calculus.origin import first_layer, tangents
+from neuralgebra.calculus.propagate import RULES
 from neuralgebra.calculus.strategies import forward_jacobian
 from oracles import derivative
+from oracles_calculus import compose, propagate
 from strategies import after, arrays, networks, points
 from zoo import NETWORKS, activation_networks
 
@@ -278,3 +284,19 @@ def test_the_laplacian_over_some_inputs() -> None:
     np.testing.assert_allclose(f.laplacian(x, inputs=["x3", 0]), diagonal[..., 0] + diagonal[..., 2], rtol=1e-12)
     with pytest.raises(na.errors.InputError, match="each at most once"):
         f.laplacian(x, inputs=["x1", 0])
+
+
+@pytest.mark.parametrize("name", NETWORKS)
+def test_jets_are_freed_without_the_collector_of_cycles(name: str) -> None:
+    f = NETWORKS[name]
+    k, x = Arrays(np.zeros(1)), np.full((2, f.input_size), 0.3)
+    used, duals = gradients(k, f, x)
+    layer_sum(used, duals, int(first_layer(f) is not None), tangents(k, f, None)[:, None, :], [Full(k, f.input_size)])
+    known = [used, *gradients(k, f, x)[0].jets]
+    seen = [weakref.ref(thing) for thing in known if thing is not None]
+    gc.disable()
+    try:
+        del used, duals, known
+        assert not any(reference() for reference in seen)
+    finally:
+        gc.enable()

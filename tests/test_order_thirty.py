@@ -26,7 +26,7 @@ from neuralgebra.arithmetic.balls import Balls
 from neuralgebra.arithmetic.majorant import Majorant, Measured
 from neuralgebra.calculus.indices import IndexSet
 from neuralgebra.calculus.jet import Jet
-from neuralgebra.calculus.propagate import propagate
+from oracles_calculus import propagate
 from strategies import after
 
 ORDER = 30

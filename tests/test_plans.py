@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import itertools
+import tracemalloc
 from collections.abc import Callable
+from unittest import mock
 
 import numpy as np
 import pytest
@@ -13,6 +15,7 @@ from hypothesis import strategies as st
 
 import neuralgebra as na
 from neuralgebra.arithmetic.arrays import Arrays, quiet
+from neuralgebra.calculus import strategies
 from neuralgebra.calculus.costs import Costs
 from neuralgebra.calculus.plans import WAYS, planned
 from neuralgebra.calculus.run import for_all
@@ -247,3 +250,42 @@ def test_small_coefficients_of_an_operator_keep_their_digits(s: float) -> None:
 def test_large_coefficients_do_not_overflow_on_the_way() -> None:
     small = na.Network.from_layers([([[1e-3]], None), ([[1e-3]], None)], "exp")
     np.testing.assert_allclose(small.operator([0.0], [[1.7e308]]), 1.7e299, rtol=1e-13)
+
+
+# Many inputs --------------------------------------------------------------------------------------------------------
+
+
+@settings(max_examples=15)
+@given(st.data())
+def test_directions_in_parts_are_all_directions(data: st.DataObject) -> None:
+    f = data.draw(networks(inputs=3) | narrow())
+    x = data.draw(points(f.input_size))
+    derivatives = exact(f, x, 2)
+    with mock.patch.object(strategies, "_NUMBERS", data.draw(st.sampled_from([1, 2 * max(f.sizes)]))):
+        for quantity in ("jacobian", "hessian_diagonal", "laplacian"):
+            expect_all_ways(f, x, quantity, derivatives)
+        f.memory.clear()
+        rows = [1, 0] if f.input_size > 1 else [0]
+        agree(f.jacobian(x, inputs=rows), derivatives[1][..., rows], derivatives)
+
+
+def test_the_diagonal_of_an_image_needs_no_jacobian_of_a_layer_as_a_whole() -> None:
+    side = 48
+    places = np.arange(side * side).reshape(side, side)
+    windows = np.stack([places[i : i + side - 2, j : j + side - 2].ravel() for i in range(3) for j in range(3)], axis=1)
+    kernel = np.random.default_rng(0).normal(size=(8, 9))
+    layer = na.Affine(na.Convolution(kernel, windows, side * side))
+    f = after(after(na.Network.identity(side * side), layer), na.Elementwise("tanh"))
+    f = after(f, na.Affine(np.random.default_rng(1).normal(size=(1, f.output_size))))
+    x = np.random.default_rng(2).normal(size=side * side)
+    f.jacobian(x)  # what is set up once
+    tracemalloc.start()
+    try:
+        diagonal = f.hessian_diagonal(x)
+        assert 2 * tracemalloc.get_traced_memory()[1] < 8 * side * side * max(f.sizes)
+    finally:
+        tracemalloc.stop()
+    np.testing.assert_allclose(f.laplacian(x), diagonal.sum(-1), rtol=1e-10)
+    for i in (0, 500, 2303):
+        unit = np.eye(1, side * side, i)[0]
+        np.testing.assert_allclose(f.hvp(x, unit)[0, i], diagonal[0, i], rtol=1e-10)

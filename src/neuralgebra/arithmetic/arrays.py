@@ -215,6 +215,9 @@ class Arrays:
     def at(self, place: int) -> None:
         """Do nothing."""
 
+    def in_parts(self) -> None:
+        """Do nothing."""
+
     def keep(self, x: Value, label: str, keys: Sequence[tuple[int, ...]] = ((),)) -> Value:
         """Return x."""
         del label, keys

@@ -19,7 +19,7 @@ from neuralgebra.arithmetic.kind import Value
 from neuralgebra.arithmetic.scatter import scatter
 from neuralgebra.calculus import contraction
 from neuralgebra.calculus.jet import Jet, correlate, total
-from neuralgebra.calculus.propagate import Jets, inner, part, rounds, series, softmax, tournament
+from neuralgebra.calculus.propagate import Jets, inner, joined, part, rounds, series, softmax, tournament
 from neuralgebra.functions.activation import Activation
 from neuralgebra.network.layers import (
     Affine,
@@ -102,7 +102,7 @@ def _elementwise(k: Any, layer: Elementwise, dual: Dual, z: Jet) -> tuple[Dual]:
         cut = [None if w is None else w[..., i:j] for w in dual]
         parts.append(_through(k, function, part(z, i, j), cut))
     sizes = [int(j or 0) - i for _, i, j in layer.blocks]
-    return ([_joined(k, levels, sizes) for levels in zip(*parts, strict=True)],)
+    return ([joined(k, levels, sizes) for levels in zip(*parts, strict=True)],)
 
 
 def _through(k: Any, function: Activation, z: Jet, dual: Dual) -> Dual:
@@ -125,14 +125,6 @@ def _correlated(k: Any, z: Jet, level: Callable[[int], Value | None], dual: Dual
         ]
         result.append(total(terms))
     return result
-
-
-def _joined(k: Any, levels: Sequence[Value | None], sizes: Sequence[int]) -> Value | None:
-    known = next((a for a in levels if a is not None), None)
-    if known is None:
-        return None
-    lead = tuple(known.shape[:-1])
-    return k.concat([k.zeros((*lead, n)) if a is None else a for a, n in zip(levels, sizes, strict=True)], -1)
 
 
 def _multiply(k: Any, layer: Multiply, dual: Dual, u: Jet, v: Jet) -> tuple[Dual, Dual]:

@@ -75,12 +75,6 @@ class Indices:
         """Return level 1 of the variables themselves, shape (K₁, variables)."""
         raise NotImplementedError
 
-    @functools.cached_property
-    def products(self) -> int:
-        """Number of multiplications of a product of two jets."""
-        pairs = itertools.product(range(self.order + 1), repeat=2)
-        return sum(self.table(i, j).count for i, j in pairs if i + j <= self.order)
-
 
 class IndexSet(Indices):
     """A downward-closed set of multi-indices, sorted by order; coefficients are normalised, a_α = ∂^α f / α!."""

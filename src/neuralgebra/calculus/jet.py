@@ -16,7 +16,7 @@ from typing import Any
 from neuralgebra.arithmetic.kind import Value
 from neuralgebra.calculus.indices import Indices
 
-__all__ = ["Jet", "convolve", "correlate", "total"]
+__all__ = ["Jet", "convolve", "correlate", "filled", "total"]
 
 
 @dataclass(eq=False)
@@ -115,6 +115,11 @@ def correlate(
     if first == 0:
         return product(u, w)
     return indices.table(first, second).correlate(k, u, w, product)
+
+
+def filled(k: Any, level: Value | None, *shape: int) -> Value:
+    """Return a level as an array: zeros of a shape where it is None."""
+    return k.zeros(shape) if level is None else level
 
 
 def total(terms: Iterable[Value | None]) -> Value | None:

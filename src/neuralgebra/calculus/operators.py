@@ -14,8 +14,9 @@ import numpy as np
 from neuralgebra.arithmetic.kind import Value
 from neuralgebra.calculus.forms import Contraction, Trace
 from neuralgebra.calculus.indices import Collapsed, IndexSet, Indices, MultiIndex
-from neuralgebra.calculus.origin import first_layer, tangents
-from neuralgebra.calculus.strategies import levels_of, summed
+from neuralgebra.calculus.jet import filled, total
+from neuralgebra.calculus.origin import first_layer, start
+from neuralgebra.calculus.strategies import blocks, levels_of, picked, summed
 from neuralgebra.network.network import Network
 
 __all__ = ["biharmonic", "biharmonic_by_jets", "by_operator", "contracted", "trace_by_jets", "trace_by_sum"]
@@ -27,14 +28,16 @@ Matrix = np.ndarray | None
 """Symmetric, (n, n); None stands for the identity."""
 
 
-def _start(k: Any, network: Network, reduced: bool, matrix: Matrix) -> tuple[int, Value, np.ndarray]:
-    """Return a place, directions at it, (K, 1, n), and their signs."""
-    place = int(first_layer(network) is not None)
+def _directions(network: Network, reduced: bool, matrix: Matrix) -> tuple[Matrix, np.ndarray]:
+    """Return directions as rows, None for all unit vectors, and their signs."""
     if matrix is None and not reduced:
-        return place, tangents(k, network, None)[:, None, :], np.ones(network.input_size)
-    rows, signs = _factor(network, reduced, matrix)
-    level = k.weight(rows) if reduced else tangents(k, network, rows)
-    return place, level[:, None, :], signs
+        return None, np.ones(network.input_size)
+    return _factor(network, reduced, matrix)
+
+
+def _directed(k: Any, network: Network, reduced: bool, rows: Matrix) -> tuple[int, Value]:
+    """Return a place, and directions at it, (K, 1, n): in the input, or those of the first layer."""
+    return (1, k.weight(rows)[:, None, :]) if reduced else start(k, network, rows)
 
 
 def _factor(network: Network, reduced: bool, matrix: Matrix) -> tuple[np.ndarray, np.ndarray]:
@@ -87,22 +90,26 @@ def _gram(network: Network, matrix: Matrix) -> tuple[np.ndarray, np.ndarray]:
 
 def trace_by_sum(reduced: bool, k: Any, network: Network, x: Value, matrix: Matrix = None) -> list[Value]:
     """Return Σ a_ij ∂ᵢ∂ⱼ f, (N, m), by the sum over layers."""
-    place, level, signs = _start(k, network, reduced, matrix)
-    _, _, trace = summed(k, network, x, place, level, Trace(k, level.shape[0], signs))
-    return [k.zeros((1, network.output_size)) if trace is None else k.permute(trace, (1, 0))]
+    rows, signs = _directions(network, reduced, matrix)
+    traces = []
+    for cut in blocks(k, network, len(signs)):
+        place, level = _directed(k, network, reduced, picked(network, rows, cut))
+        traces.append(summed(k, network, x, place, level, Trace(k, level.shape[0], signs[cut]))[2])
+    trace = total(traces)
+    return [k.permute(filled(k, trace, network.output_size, 1), (1, 0))]
 
 
 def contracted(k: Any, network: Network, x: Value, matrix: Value) -> list[Value]:
     """Return Σ a_ij ∂ᵢ∂ⱼ f, (N, m), by the sum over layers, for one matrix a for each point, (N, n, n)."""
-    place = int(first_layer(network) is not None)
-    level = tangents(k, network, None)[:, None, :]
+    place, level = start(k, network)
     _, _, trace = summed(k, network, x, place, level, Contraction(k, level.shape[0], matrix))
-    return [k.zeros((1, network.output_size)) if trace is None else k.permute(trace, (1, 0))]
+    return [k.permute(filled(k, trace, network.output_size, 1), (1, 0))]
 
 
 def trace_by_jets(reduced: bool, k: Any, network: Network, x: Value, matrix: Matrix = None) -> list[Value]:
     """Return Σ a_ij ∂ᵢ∂ⱼ f, (N, m), by collapsed jets."""
-    place, level, signs = _start(k, network, reduced, matrix)
+    rows, signs = _directions(network, reduced, matrix)
+    place, level = _directed(k, network, reduced, rows)
     key = ("trace", signs.tobytes())
     operator: dict[MultiIndex, float] = {(i, i): float(s) for i, s in enumerate(signs)}
     return _top(k, network, x, _collapsed(network, key, operator), level, place)
@@ -110,7 +117,8 @@ def trace_by_jets(reduced: bool, k: Any, network: Network, x: Value, matrix: Mat
 
 def biharmonic(reduced: bool, k: Any, network: Network, x: Value) -> list[Value]:
     """Return Δ²f, (N, m), by collapsed jets."""
-    place, level, signs = _start(k, network, reduced, None)
+    rows, signs = _directions(network, reduced, None)
+    place, level = _directed(k, network, reduced, rows)
     count = len(signs)
     operator: dict[MultiIndex, float] = {(i, i, j, j): 1.0 + (i < j) for i in range(count) for j in range(i, count)}
     return _top(k, network, x, _collapsed(network, ("biharmonic", count), operator), level, place)
@@ -121,9 +129,8 @@ def by_operator(k: Any, network: Network, x: Value, operator: Mapping[MultiIndex
     if not any(operator.values()):
         return [k.zeros((1, network.output_size))]
     indices = _collapsed(network, ("operator", tuple(sorted(operator.items()))), operator)
-    place = int(first_layer(network) is not None)
-    level = tangents(k, network, indices.seeds(network.input_size))
-    return _top(k, network, x, indices, level[:, None, :], place)
+    place, level = start(k, network, indices.seeds(network.input_size))
+    return _top(k, network, x, indices, level, place)
 
 
 def _collapsed(network: Network, key: Any, operator: Mapping[MultiIndex, float]) -> Indices:
@@ -132,15 +139,15 @@ def _collapsed(network: Network, key: Any, operator: Mapping[MultiIndex, float])
 
 def _top(k: Any, network: Network, x: Value, indices: Indices, level: Value, place: int) -> list[Value]:
     top = levels_of(k, network, x, indices, level, place).levels[indices.order]
-    return [k.zeros((1, network.output_size)) if top is None else top[0, ...]]
+    return [filled(k, top, 1, 1, network.output_size)[0, ...]]
 
 
 def biharmonic_by_jets(k: Any, network: Network, x: Value) -> list[Value]:
     """Return Δ²f, (N, m), by the Taylor coefficients of all ∂ᵢ²∂ⱼ²."""
     n = network.input_size
     indices = IndexSet.below([(i, i, j, j) for i in range(n) for j in range(i, n)])
-    place = int(first_layer(network) is not None)
-    top = levels_of(k, network, x, indices, tangents(k, network, None)[:, None, :], place).levels[4]
+    place, level = start(k, network)
+    top = levels_of(k, network, x, indices, level, place).levels[4]
     if top is None:
         return [k.zeros((1, network.output_size))]
     twice = np.array([1.0 + (a[0] != a[-1]) for a in indices.levels[4]])

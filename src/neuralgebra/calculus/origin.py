@@ -11,7 +11,7 @@ from neuralgebra.network.layers import Affine
 from neuralgebra.network.linear import Dense
 from neuralgebra.network.network import Network
 
-__all__ = ["first_layer", "tangents"]
+__all__ = ["first_layer", "start", "tangents"]
 
 
 def first_layer(network: Network) -> Affine | None:
@@ -19,6 +19,11 @@ def first_layer(network: Network) -> Affine | None:
     users = [node for node in network.nodes if 0 in node.inputs]
     layer = users[0].layer if len(users) == 1 and network.output else None
     return layer if isinstance(layer, Affine) else None
+
+
+def start(k: Any, network: Network, directions: np.ndarray | None = None) -> tuple[int, Value]:
+    """Return where derivatives along directions start, place 0 or 1, and level 1 of the jets there, (K, 1, n₁)."""
+    return int(first_layer(network) is not None), tangents(k, network, directions)[:, None, :]
 
 
 def tangents(k: Any, network: Network, directions: np.ndarray | None) -> Value:

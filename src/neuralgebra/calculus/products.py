@@ -12,10 +12,10 @@ from neuralgebra.arithmetic.kind import Value
 from neuralgebra.calculus.adjoint import adjoint
 from neuralgebra.calculus.choice import multi_index
 from neuralgebra.calculus.indices import IndexSet, MultiIndex, factorial
-from neuralgebra.calculus.jet import Jet
+from neuralgebra.calculus.jet import Jet, filled
 from neuralgebra.calculus.kinks import check_choice, one_sided, smooth
 from neuralgebra.calculus.limits import checked_order, refuse_long, refuse_wide
-from neuralgebra.calculus.origin import first_layer, tangents
+from neuralgebra.calculus.origin import start
 from neuralgebra.calculus.propagate import Jets
 from neuralgebra.calculus.run import evaluate
 from neuralgebra.calculus.strategies import levels_of
@@ -230,8 +230,7 @@ def _pulled(network: Network, x: Any, v: Any, w: Any, kinks: str, dtype: Any) ->
         eye = k.reshape(k.weight(np.eye(m)), (1, m, 1, m))
         seed = rest.pop()[None, None, ...] if rest else eye
         dual = adjoint(k, jets, [*[None] * indices.order, seed])[0][0]
-        if dual is None:
-            dual = k.zeros((1, *seed.shape[1:-1], n))
+        dual = filled(k, dual, 1, *seed.shape[1:-1], n)
         if not network.output:
             dual = dual * 1  # never the memory of the caller
         return [k.permute(dual[0, ...], (1, 0, 2))]
@@ -308,14 +307,14 @@ def _derivatives(network: Network, x: Any, wanted: list[MultiIndex], kinks: str,
     indices = network.memory.once("below", frozenset(wanted), lambda: IndexSet.below(wanted))
     k, x = smooth(network, x, dtype, kinks, indices.order)
     refuse_long(network, indices.order, k.double)
-    place = int(first_layer(network) is not None)
 
     def compute(k: Any, points: Value) -> list[Value]:
-        level = tangents(k, network, indices.seeds(network.input_size))[:, None, :] if indices.order else None
+        place, level = start(k, network, indices.seeds(network.input_size)) if indices.order else (0, None)
         jet = levels_of(k, network, points, indices, level, place)
-        zero = k.zeros((1, network.output_size))
-        arrays = [jet.levels[len(a)] for a in wanted]
-        rows = [zero if a is None else a[indices.places(len(w))[w], ...] for a, w in zip(arrays, wanted, strict=True)]
-        return [r * float(factorial(w)) for r, w in zip(rows, wanted, strict=True)]
+        return [coefficient(k, jet, index) * float(factorial(index)) for index in wanted]
+
+    def coefficient(k: Any, jet: Jet, index: MultiIndex) -> Value:
+        names = indices.places(len(index))
+        return filled(k, jet.levels[len(index)], len(names), 1, network.output_size)[names[index], ...]
 
     return evaluate(network, k, x, compute, key=("derivative", tuple(wanted)))

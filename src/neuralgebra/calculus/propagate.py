@@ -33,7 +33,7 @@ from neuralgebra.network.layers import (
 )
 from neuralgebra.network.network import Network
 
-__all__ = ["RULES", "Jets", "compose", "inner", "part", "propagate", "rounds", "series", "softmax", "tournament"]
+__all__ = ["RULES", "Jets", "inner", "joined", "part", "rounds", "series", "softmax", "tournament"]
 
 
 class Jets:
@@ -88,26 +88,6 @@ class Jets:
                 self.jets[i] = None
 
 
-def propagate(k: Any, network: Network, x: Jet) -> Jet:
-    """Return the jet of the output, given the jet of the input.
-
-    Parameters
-    ----------
-    k : Kind
-        The kind of number of the jet.
-    network : Network
-        The function.
-    x : Jet
-        Levels of shape (K_l, ..., n).
-
-    Returns
-    -------
-    Jet
-        Levels of shape (K_l, ..., m).
-    """
-    return Jets(k, network, x).run(x.indices.order)
-
-
 def _last_uses(network: Network) -> dict[int, int]:
     uses = {i: place for place, node in enumerate(network.nodes, 1) for i in node.inputs}
     return {**uses, network.output: len(network.nodes) + 1}
@@ -129,13 +109,14 @@ def _elementwise(k: Any, layer: Elementwise, order: int, z: Jet) -> Value | None
         return series(k, layer.only, z).function(layer.only, order)
     parts = [(f, part(z, i, j)) for f, i, j in layer.blocks]
     levels = [series(k, f, jet).function(f, order) for f, jet in parts]
-    return _joined(k, levels, [jet for _, jet in parts])
+    return joined(k, levels, [jet.value.shape[-1] for _, jet in parts])
 
 
 def series(k: Any, function: Activation, z: Jet) -> Series:
     """Return the chain of an activation along a jet; activations that share a chain share its levels."""
     base = function.base
-    return z.once(base, lambda: getattr(k, "composition", Series)(k, base, z))  # type: ignore[no-any-return]
+    same = Jet(z.indices, z.levels)  # without what z remembers: arrays are freed at once where nothing refers back
+    return z.once(base, lambda: getattr(k, "composition", Series)(k, base, same))  # type: ignore[no-any-return]
 
 
 def part(x: Jet, start: int, end: int | None) -> Jet:
@@ -249,18 +230,18 @@ def inner(k: Any, layer: Any, order: int, x: Jet) -> tuple[Activation, Activatio
 
 def _concatenate(k: Any, layer: Concatenate, order: int, *parts: Jet) -> Value | None:
     del layer
-    return _joined(k, [p.levels[order] for p in parts], parts)
+    return joined(k, [p.levels[order] for p in parts], [p.value.shape[-1] for p in parts])
 
 
-def _joined(k: Any, levels: list[Value | None], parts: Sequence[Jet]) -> Value | None:
+def joined(k: Any, levels: Sequence[Value | None], sizes: Sequence[int]) -> Value | None:
+    """Return parts of some sizes side by side on the last axis; None is zero."""
     known = [a for a in levels if a is not None]
     if not known:
         return None
-    sizes = [tuple(a.shape[:-1]) for a in known]
-    lead = tuple(0 if 0 in axis else max(axis) for axis in zip(*sizes, strict=True))
+    shapes = [tuple(a.shape[:-1]) for a in known]
+    lead = tuple(0 if 0 in axis else max(axis) for axis in zip(*shapes, strict=True))
     full = [
-        k.zeros((*lead, p.value.shape[-1])) if a is None else k.broadcast(a, (*lead, a.shape[-1]))
-        for a, p in zip(levels, parts, strict=True)
+        k.zeros((*lead, n)) if a is None else k.broadcast(a, (*lead, n)) for a, n in zip(levels, sizes, strict=True)
     ]
     return k.concat(full, -1)
 
@@ -281,24 +262,3 @@ RULES: dict[type[Layer], Callable[..., Value | None]] = {
     Concatenate: _concatenate,
     Select: _select,
 }
-
-
-def compose(k: Any, function: Activation, z: Jet) -> Jet:
-    """Return the jet of σ∘z.
-
-    Parameters
-    ----------
-    k : Kind
-        The kind of number.
-    function : Activation
-        σ.
-    z : Jet
-        Levels of shape (K_l, ..., n).
-
-    Returns
-    -------
-    Jet
-        Levels of the same shapes.
-    """
-    chain = series(k, function, z)
-    return Jet(z.indices, [chain.function(function, n) for n in range(len(z.levels))])

@@ -5,28 +5,31 @@ Points are (N, n); results have leading axis N, or 1 where all points have the s
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
 
 from neuralgebra.arithmetic.kind import Value
 from neuralgebra.calculus.forms import Diagonal, Form, Full, symmetric
-from neuralgebra.calculus.indices import IndexSet, Indices
-from neuralgebra.calculus.jet import Jet
+from neuralgebra.calculus.indices import IndexSet, Indices, units
+from neuralgebra.calculus.jet import Jet, filled
 from neuralgebra.calculus.layer_sum import gradients, layer_sum
-from neuralgebra.calculus.origin import first_layer, tangents
+from neuralgebra.calculus.origin import first_layer, start, tangents
 from neuralgebra.calculus.propagate import Jets
 from neuralgebra.network.linear import Dense
 from neuralgebra.network.network import Network
 
 __all__ = [
     "adjoint_jacobian",
+    "blocks",
     "by_jets",
     "derivatives",
     "forward_jacobian",
     "full_hessian",
     "hessian_by_jets",
     "levels_of",
+    "picked",
     "reduced_diagonal",
     "reduced_hessian",
     "reduced_jacobian",
@@ -34,8 +37,26 @@ __all__ = [
     "summed",
 ]
 
+_NUMBERS = 1 << 21  # of the Jacobian of a layer at one point, at a time
+
 Directions = np.ndarray | None
 """Unit vectors as rows, (K, n); None stands for all of them."""
+
+
+def blocks(k: Any, network: Network, count: int) -> Iterator[slice]:
+    """Yield which of many directions are taken at a time: the Jacobians of a layer by these fit into memory."""
+    size = max(1, _NUMBERS // max(network.sizes))
+    if count > size:
+        k.in_parts()
+    return (slice(i, min(i + size, count)) for i in range(0, count, size))
+
+
+def picked(network: Network, rows: Directions, cut: slice) -> Directions:
+    """Return some of the rows of directions, None standing for all unit vectors."""
+    if rows is not None:
+        return rows[cut]
+    n = network.input_size
+    return None if cut == slice(0, n) else units(range(cut.start, cut.stop), n)
 
 
 def levels_of(k: Any, network: Network, x: Value, indices: Indices, level: Value | None, place: int) -> Jet:
@@ -48,10 +69,8 @@ def levels_of(k: Any, network: Network, x: Value, indices: Indices, level: Value
 
 def by_jets(k: Any, network: Network, x: Value, order: int) -> list[Value]:
     """Return all derivatives up to an order, (N, m, n, …, n), by jets in all directions."""
-    indices = IndexSet.full(network.input_size, order)
-    place = int(first_layer(network) is not None)
-    level = tangents(k, network, None)[:, None, :] if order else None
-    jet = levels_of(k, network, x, indices, level, place)
+    place, level = start(k, network)
+    jet = levels_of(k, network, x, IndexSet.full(network.input_size, order), level if order else None, place)
     return [derivatives(k, jet, n, network.input_size, x.shape[0]) for n in range(order + 1)]
 
 
@@ -71,18 +90,22 @@ def derivatives(k: Any, jet: Jet, level: int, n: int, count: int) -> Value:
 
 def forward_jacobian(k: Any, network: Network, x: Value, directions: Directions = None) -> list[Value]:
     """Return value and Jacobian by one pass with all directions."""
-    place = int(first_layer(network) is not None)
-    return _forward(k, network, x, tangents(k, network, directions)[:, None, :], place)
+    count = network.input_size if directions is None else len(directions)
+    parts = [
+        _forward(k, network, x, *start(k, network, picked(network, directions, cut)))
+        for cut in blocks(k, network, count)
+    ]
+    return [parts[0][0], parts[0][1] if len(parts) == 1 else k.concat([j for _, j in parts], -1)]
 
 
 def reduced_jacobian(k: Any, network: Network, x: Value, directions: Directions = None) -> list[Value]:
     """Return value and Jacobian by one pass with a direction for each unit of the first layer."""
     layer: Any = first_layer(network)
-    y, j = _forward(k, network, x, k.weight(np.eye(layer.weight.rows))[:, None, :], 1)
+    y, j = _forward(k, network, x, 1, k.weight(np.eye(layer.weight.rows))[:, None, :])
     return [y, _back(k, layer, j, directions)]
 
 
-def _forward(k: Any, network: Network, x: Value, level: Value, place: int) -> list[Value]:
+def _forward(k: Any, network: Network, x: Value, place: int, level: Value) -> list[Value]:
     jet = levels_of(k, network, x, IndexSet.full(level.shape[0], 1), level, place)
     return [jet.value[0, ...], derivatives(k, jet, 1, level.shape[0], x.shape[0])]
 
@@ -123,12 +146,10 @@ def summed(k: Any, network: Network, x: Value, place: int, level: Value, form: F
 
 def full_hessian(k: Any, network: Network, x: Value, directions: Directions = None) -> list[Value]:
     """Return value, Jacobian and Hessian by the sum over layers, with directions in the input."""
-    place = int(first_layer(network) is not None)
-    level = tangents(k, network, directions)[:, None, :]
+    place, level = start(k, network, directions)
     count = level.shape[0]
     value, duals, h = summed(k, network, x, place, level, Full(k, count))
-    h = k.zeros((1, network.output_size, count, count)) if h is None else h
-    return [value, _gradient(k, duals, directions), h]
+    return [value, _gradient(k, duals, directions), filled(k, h, 1, network.output_size, count, count)]
 
 
 def _in_first_layer(k: Any, network: Network, x: Value) -> tuple[Value, Any, Value]:
@@ -136,7 +157,7 @@ def _in_first_layer(k: Any, network: Network, x: Value) -> tuple[Value, Any, Val
     layer: Any = first_layer(network)
     count = layer.weight.rows
     value, duals, h = summed(k, network, x, 1, k.weight(np.eye(count))[:, None, :], Full(k, count))
-    return value, duals, k.zeros((1, network.output_size, count, count)) if h is None else h
+    return value, duals, filled(k, h, 1, network.output_size, count, count)
 
 
 def reduced_hessian(k: Any, network: Network, x: Value, directions: Directions = None) -> list[Value]:
@@ -153,20 +174,20 @@ def reduced_hessian(k: Any, network: Network, x: Value, directions: Directions =
 
 def hessian_by_jets(k: Any, network: Network, x: Value, directions: Directions = None) -> list[Value]:
     """Return value, Jacobian and Hessian by second-order jets."""
-    place = int(first_layer(network) is not None)
-    level = tangents(k, network, directions)
-    jet = levels_of(k, network, x, IndexSet.full(level.shape[0], 2), level[:, None, :], place)
+    place, level = start(k, network, directions)
+    jet = levels_of(k, network, x, IndexSet.full(level.shape[0], 2), level, place)
     return [derivatives(k, jet, n, level.shape[0], x.shape[0]) for n in range(3)]
 
 
 def sum_diagonal(k: Any, network: Network, x: Value, directions: Directions = None) -> list[Value]:
     """Return the diagonal of the Hessian by the sum over layers, with directions in the input."""
-    place = int(first_layer(network) is not None)
-    level = tangents(k, network, directions)[:, None, :]
-    _, _, diagonal = summed(k, network, x, place, level, Diagonal(k, level.shape[0]))
-    if diagonal is None:
-        return [k.zeros((1, network.output_size, level.shape[0]))]
-    return [k.permute(diagonal, (2, 0, 1))]
+    count = network.input_size if directions is None else len(directions)
+    parts = []
+    for cut in blocks(k, network, count):
+        place, level = start(k, network, picked(network, directions, cut))
+        _, _, diagonal = summed(k, network, x, place, level, Diagonal(k, level.shape[0]))
+        parts.append(filled(k, diagonal, network.output_size, level.shape[0], 1))
+    return [k.permute(parts[0] if len(parts) == 1 else k.concat(parts, 1), (2, 0, 1))]
 
 
 def reduced_diagonal(k: Any, network: Network, x: Value, directions: Directions = None) -> list[Value]:

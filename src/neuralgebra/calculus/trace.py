@@ -214,10 +214,10 @@ def _taken(x: np.ndarray, indices: np.ndarray, axis: int, out: np.ndarray) -> No
 def _concatenate(tape: Tape, parts: Any, axis: int = 0) -> Traced:
     first, at = _shape(parts[0]), axis % len(_shape(parts[0]))
     size = sum(_shape(p)[at] for p in parts)
-    return tape.add(_joined, (axis, *parts), (*first[:at], size, *first[at + 1 :]))
+    return tape.add(_concatenated, (axis, *parts), (*first[:at], size, *first[at + 1 :]))
 
 
-def _joined(axis: int, *parts: np.ndarray, out: np.ndarray) -> None:
+def _concatenated(axis: int, *parts: np.ndarray, out: np.ndarray) -> None:
     np.concatenate(parts, axis, out)
 
 
@@ -301,6 +301,10 @@ class Recorder(Arrays):
         if isinstance(x, Traced) or all(n % POINTS for n in shape):
             return super().broadcast(x, shape)
         return self.tape.add(np.broadcast_to, (x,), shape, view=True)
+
+    def in_parts(self) -> None:
+        """Refuse: what is written down stands in memory as a whole."""
+        raise NotTraceable("a computation in parts")
 
     def bounded(self, x: Any) -> bool:
         """Write down that finite numbers are expected here."""
