@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable
+import math
+from collections.abc import Callable, Sequence
 from fractions import Fraction
 from typing import Any
 
@@ -14,9 +15,9 @@ from neuralgebra.functions.polynomial import Monomial, Polynomial
 
 __all__ = ["Series", "euler"]
 
-# Up to this order the levels of σ'∘z come from the derivative polynomials themselves, whose accuracy is that of the
-# catalogue; above it from products of the chain, whose cost grows with the square of the order only.
-DIRECT = 3
+# Up to this order the levels of σ∘z come from its derivatives and the powers of z - z₀, which all functions of z share;
+# above it from products of the chain, whose cost grows with the square of the order only.
+DIRECT = 4
 
 
 def euler(k: Any, z: Jet, order: int, slope: Callable[[int], Value | None]) -> Value | None:
@@ -76,12 +77,42 @@ class Series:
 
     def _polynomial(self, polynomial: Polynomial, order: int) -> Value | None:
         if self.direct:
-            return self._integral(polynomial.derivative(self.row.slope), order)
+            return self._expanded(polynomial, order)
         terms = []
         for monomial, coefficient in polynomial:
             term = self._once(monomial, order, self._monomial)
             terms.append(term if term is None or coefficient == 1 else term * self.k.number(coefficient))
         return total(terms)
+
+    def _expanded(self, polynomial: Polynomial, order: int) -> Value | None:
+        """Return a level of p(z₀ + δ) = Σₙ p⁽ⁿ⁾(z₀)/n! · δⁿ."""
+        terms = []
+        for n in range(1, order + 1):
+            polynomial = polynomial.derivative(self.row.slope)
+            power = self._once(("power", n), order, self._power) if polynomial else None
+            if power is not None:
+                terms.append(power * self._once((polynomial, n), 0, self._coefficient))
+        return total(terms)
+
+    def _coefficient(self, key: tuple[Polynomial, int], _: int) -> Value:
+        polynomial, n = key
+        value = self.level(polynomial, 0)
+        return value if n == 1 else value * self.k.number(Fraction(1, math.factorial(n)))
+
+    def _power(self, key: tuple[str, int], order: int) -> Value | None:
+        """Return a level of δⁿ; those below n are zero."""
+        n = key[1]
+        if n == 1:
+            return self.z.levels[order]
+        if n % 2 == 0:
+            return self._squared([self._factor(n // 2, j) for j in range(order)], order)
+        pairs = [(j, order - j) for j in range(1, order)]
+        return total(
+            convolve(self.k, self.z.indices, i, self._factor(1, i), j, self._factor(n - 1, j)) for i, j in pairs
+        )
+
+    def _factor(self, n: int, order: int) -> Value | None:
+        return self._once(("power", n), order, self._power) if order >= n else None
 
     def _monomial(self, monomial: Monomial, order: int) -> Value | None:
         if not monomial:
@@ -111,9 +142,12 @@ class Series:
 
     def _square(self, monomial: Monomial, order: int) -> Value | None:
         """Return a level of a square, whose products come in equal pairs."""
-        levels = [self._once(monomial, j, self._monomial) for j in range(order + 1)]
-        pairs = [(j, order - j) for j in range((order + 1) // 2)]
+        return self._squared([self._once(monomial, j, self._monomial) for j in range(order + 1)], order)
+
+    def _squared(self, levels: Sequence[Value | None], order: int) -> Value | None:
+        """Return a level of the square of what has these levels, zero beyond them."""
         k, indices = self.k, self.z.indices
+        pairs = [(j, order - j) for j in range((order + 1) // 2) if order - j < len(levels)]
         half = total(convolve(k, indices, i, levels[i], j, levels[j]) for i, j in pairs)
         twice = None if half is None else half + half
         if order % 2:
