@@ -13,6 +13,7 @@ import pytest
 import torch
 
 import neuralgebra as na
+from neuralgebra.arithmetic import libraries
 from neuralgebra.arithmetic.arrays import to_numpy
 from neuralgebra.errors import DtypeError, InputError
 from questions import QUESTIONS, Vectors, ask, expected_shape
@@ -230,3 +231,18 @@ def test_what_was_passed_in_is_not_kept_after_an_exception() -> None:
     del big
     gc.collect()
     assert kept() is None
+
+
+def test_a_large_answer_is_handed_to_jax_without_a_copy(monkeypatch: pytest.MonkeyPatch) -> None:
+    computed = []
+
+    def watched(library: str, result: np.ndarray, device: object) -> object:
+        computed.append(result)
+        return returned(library, result, device)
+
+    returned = libraries.returned
+    monkeypatch.setattr(libraries, "returned", watched)
+    x = np.random.default_rng(0).normal(size=(20_000, 2))
+    found = small(np.float64).hessian(jax.numpy.asarray(x))
+    assert any(np.shares_memory(np.asarray(found), result) for result in computed)
+    np.testing.assert_array_equal(found, small(np.float64).hessian(x))

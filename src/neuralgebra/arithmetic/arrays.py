@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import functools
+import math
 from collections.abc import Callable, Mapping, Sequence
 from fractions import Fraction
 from typing import Any
@@ -19,7 +20,10 @@ from neuralgebra.arithmetic import libraries
 from neuralgebra.arithmetic.kind import Value
 from neuralgebra.errors import DtypeError, InputError
 
-__all__ = ["Arrays", "as_array", "is_array", "is_concrete", "quiet", "to_numpy"]
+__all__ = ["LINE", "Arrays", "aligned", "as_array", "is_array", "is_concrete", "quiet", "to_numpy"]
+
+LINE = 64
+"""Bytes of a line of the cache."""
 
 Differentiable = Callable[[Value], Value]
 
@@ -420,6 +424,15 @@ def is_concrete(x: Any) -> bool:
     if not array_api_compat.is_jax_array(x):
         return True
     return not libraries.is_tracer(x)
+
+
+def aligned(shape: Sequence[int], dtype: Any) -> np.ndarray:
+    """Return new memory that starts at a multiple of 64 bytes: JAX takes such arrays as they are, others it copies."""
+    size = math.prod(shape) * np.dtype(dtype).itemsize
+    memory = np.empty(size + LINE, np.uint8)
+    start = -memory.ctypes.data % LINE
+    array: np.ndarray = memory[start : start + size].view(dtype).reshape(shape)
+    return array
 
 
 def quiet() -> contextlib.AbstractContextManager[Any]:

@@ -16,22 +16,20 @@ from typing import Any
 
 import numpy as np
 
+from neuralgebra.arithmetic.arrays import LINE, aligned
 from neuralgebra.calculus.schedule import Schedule, sized
 from neuralgebra.calculus.trace import Step, Traced
 
 __all__ = ["WORKSPACE", "Replay"]
 
 _BYTES = 1 << 26  # address space for each thread; only what is used takes memory
-_LINE = 64  # bytes, alignment
 
 
 class _Workspace(threading.local):
     """The memory of a thread, which all programs share, and whether one of them is using it."""
 
     def __init__(self) -> None:
-        memory = np.empty(_BYTES + _LINE, np.uint8)
-        start = -memory.ctypes.data % _LINE
-        self.bytes = memory[start : start + _BYTES]
+        self.bytes = aligned((_BYTES,), np.uint8)
         self.busy = False
 
 
@@ -47,7 +45,7 @@ class _Places:
 
     def take(self, owner: int, size: int) -> int | None:
         """Return where so many bytes are free, and take them; None if they are not."""
-        size = -(-max(1, size) // _LINE) * _LINE
+        size = -(-max(1, size) // LINE) * LINE
         for i, (start, length) in enumerate(self.free):
             if length >= size:
                 self.free[i : i + 1] = [(start + size, length - size)] if length > size else []

@@ -23,7 +23,7 @@ from typing import Any
 import numpy as np
 import threadpoolctl
 
-from neuralgebra.arithmetic.arrays import Arrays, quiet
+from neuralgebra.arithmetic.arrays import Arrays, aligned, quiet
 from neuralgebra.arithmetic.kind import Value
 from neuralgebra.calculus.program import Program, traced
 from neuralgebra.calculus.trace import Unbounded
@@ -67,17 +67,23 @@ def evaluate(network: Any, k: Any, x: Value, compute: Compute, *others: Value, k
     list of array
         The results, leading axes those of x.
     """
-    batch = tuple(x.shape[:-1])
-    count = math.prod(batch)
-    flat = (x, *others)
-    if key is not None and (numbers := k.shared(flat)) is not None:
-        found = evaluate(network, Arrays.of(numbers[0]), numbers[0], compute, *numbers[1:], key=key)
+    given = (x, *others)
+    if key is not None and (numbers := k.shared(given)) is not None:
+        found = _evaluated(network, Arrays.of(numbers[0]), numbers, compute, key, aligned)
         return [k.returned(r) for r in found]
+    return _evaluated(network, k, given, compute, key, np.empty)
+
+
+def _evaluated(
+    network: Any, k: Any, given: Sequence[Value], compute: Compute, key: Any, empty: Callable[..., np.ndarray]
+) -> list[Value]:
+    batch, flat = tuple(given[0].shape[:-1]), tuple(given)
+    count = math.prod(batch)
     if len(batch) != 1:
         flat = tuple(k.reshape(a, (count, *a.shape[len(batch) :])) for a in flat)
     task = _Task(network, k, compute, flat, key)
     if k.numpy and count > 1 and task.pays(count):
-        results = _in_blocks(task, flat)
+        results = _in_blocks(task, flat, empty)
     else:
         with quiet():
             results = task(flat)
@@ -151,10 +157,10 @@ def for_all(k: Any, result: Value, count: int) -> Value:
     return full.copy() if isinstance(full, np.ndarray) else full * 1  # entries that share no memory
 
 
-def _in_blocks(task: _Task, arrays: Sequence[np.ndarray]) -> list[Value]:
+def _in_blocks(task: _Task, arrays: Sequence[np.ndarray], empty: Callable[..., np.ndarray]) -> list[Value]:
     count, workers = len(arrays[0]), threads()
     rows = min(task.rows, -(-count // workers))
-    target = _Target(count)
+    target = _Target(count, empty)
 
     def block(start: int) -> None:
         with quiet():
@@ -173,8 +179,8 @@ def _in_blocks(task: _Task, arrays: Sequence[np.ndarray]) -> list[Value]:
 class _Target:
     """The arrays that blocks write their results to, made when the first one is there."""
 
-    def __init__(self, count: int) -> None:
-        self.count, self.arrays = count, list[Any]()
+    def __init__(self, count: int, empty: Callable[..., np.ndarray]) -> None:
+        self.count, self.empty, self.arrays = count, empty, list[Any]()
         self._lock = threading.Lock()
 
     def put(self, start: int, rows: int, task: _Task, arrays: Sequence[np.ndarray]) -> None:
@@ -183,7 +189,7 @@ class _Target:
         results = task(arrays, out or None)
         with self._lock:
             if not self.arrays:
-                self.arrays = [np.empty((self.count, *r.shape[1:]), r.dtype) for r in results]
+                self.arrays = [self.empty((self.count, *r.shape[1:]), r.dtype) for r in results]
         for array, result, written in zip(self.arrays, results, out or self.arrays, strict=True):
             if result is not written:
                 array[start : start + rows] = result
