@@ -52,14 +52,15 @@ not cancel, whatever weights and points are. The relative error is M / |f| times
 cancels, and the last column of the tables shows what it commonly is. Where layers cancel by design, layer norm or
 logarithms and powers of sums, M grows with the order far beyond the errors, and figures near 0 say so.
 
-Exact numbers are the midpoints of 128-bit balls. Weights and points are float32 numbers, so that all dtypes compute the
-same. Each row has {points} random points and counts all partial derivatives by two inputs: values, Jacobians and
+Exact numbers are the midpoints of 128-bit balls. Weights and points are float32 numbers, so that all dtypes compute
+the same. Each row has {points} random points and counts all partial derivatives by two inputs: values, Jacobians and
 Hessians by the questions `f(x)`, `f.jacobian(x)`, `f.hessian(x)`, by `f.derivatives(x, 4)` and `f.derivatives(x, 6)`,
 and on NumPy by every other way that `f.plan` lists (adjoint, forward, layer sum, jets); orders 3 and 4 by both,
 higher ones by the longer call of `f.derivatives`. Arguments of activations reach to about ±100, far into saturation.
-No point lies outside a domain, which arguments fill to within a thousandth of its ends, nor on a kink, where
-a derivative is a matter of choice. Left out of order n are numbers with majorants below 2¹²⁽ⁿ⁺¹⁾ times the smallest normal number, since
-underflow is an error of another kind, and points with one above 2⁻¹²⁽ⁿ⁺¹⁾ times the largest number.
+No point lies outside a domain, which arguments fill to within a thousandth of its ends, nor on a kink, where a
+derivative is a matter of choice. Left out of order n are numbers with majorants below 2¹²⁽ⁿ⁺¹⁾ times the smallest
+normal number, since underflow is an error of another kind, and points with one above 2⁻¹²⁽ⁿ⁺¹⁾ times the largest
+number.
 {counted}.
 
 ## The worst
