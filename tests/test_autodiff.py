@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import functools
+
 import jax
 import numpy as np
 import pytest
@@ -81,3 +83,14 @@ def test_the_maximum_of_what_is_no_number_is_none(array):
     assert np.isnan(np.asarray(f(array([[np.nan, 1.0], [1.0, np.nan]])))).all()
     traced = jax.jit(f)(jax.numpy.asarray([[np.nan, 1.0], [1.0, np.nan]]))
     assert np.isnan(traced).all()
+
+
+@pytest.mark.parametrize("name", ["tanh", "softplus", "silu", "gelu", "erf", "relu"])
+def test_forward_modes_of_torch_inside_one_another(name):
+    f, x = na.Network.function(name), torch.tensor([0.3], dtype=torch.float64)
+    ours = [d.ravel()[0] for d in f.derivatives(np.array([0.3]), 3)]
+    forward, back = torch.func.jacfwd, torch.func.jacrev
+    for modes in ((forward, forward), (forward, back), (forward, forward, forward), (forward, back, forward)):
+        found = functools.reduce(lambda g, mode: mode(g), modes, f)(x)
+        np.testing.assert_allclose(found.ravel()[0], ours[len(modes)], rtol=1e-12, atol=1e-15)
+    np.testing.assert_allclose(forward(forward(f.jacobian))(x).ravel()[0], ours[3], rtol=1e-12, atol=1e-15)

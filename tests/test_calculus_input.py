@@ -9,6 +9,7 @@ from collections.abc import Callable
 import array_api_strict
 import jax
 import numpy as np
+import pandas
 import pytest
 import torch
 
@@ -275,3 +276,46 @@ def test_the_biharmonic_operator_of_many_inputs_is_refused_with_its_memory() -> 
     f = na.Network.from_layers([(np.ones((9000, 9000), np.float32), None), (np.ones((1, 9000), np.float32), None)])
     with pytest.raises(ResourceError, match=r"Taylor coefficients of each of .* GiB a point"):
         f.biharmonic(np.zeros(9000, np.float32))
+
+
+def test_tables_and_series_are_matched_by_their_labels() -> None:
+    f = na.Network.from_layers(
+        [(np.random.default_rng(0).normal(size=(4, 3)), None), (np.ones((2, 4)), None)],
+        input_names=["a", "b", "c"],
+        output_names=["u", "v"],
+    )
+    x = pandas.DataFrame(np.random.default_rng(1).normal(size=(5, 3)), columns=["a", "b", "c"])
+    other, w = x[["c", "a", "b"]], pandas.Series([2.0, 3.0], ["v", "u"])
+    for question in (
+        lambda x: f(x),
+        lambda x: f.jacobian(x.iloc[0]),
+        lambda x: f.jvp(x, x),
+        lambda x: f.hvp(x, x.iloc[1]),
+        lambda x: f.taylor(x.iloc[0], x.iloc[1], 2),
+    ):
+        np.testing.assert_array_equal(question(other), question(x))
+    np.testing.assert_array_equal(f.vjp(x, w), f.vjp(x.to_numpy(), [3.0, 2.0]))
+    np.testing.assert_array_equal(f(pandas.Series([1.0, 2.0, 3.0])), f([1.0, 2.0, 3.0]))
+    with pytest.raises(InputError, match="labels a, b received; c missing"):
+        f(x.iloc[0][["a", "b"]])
+    with pytest.raises(InputError, match="labels a, b, c received; u, v missing"):
+        f.vjp(x, x.iloc[0])
+
+
+@pytest.mark.parametrize("make", [lambda: torch.tensor(0.3, requires_grad=True), lambda: np.ones(4)])
+def test_factors_that_are_no_numbers_are_refused_with_the_way_out(make: Callable[[], object]) -> None:
+    with pytest.raises(InputError, match=r"factor .* received(.|\n)*operator\(x, a\)"):
+        F.operator(X, {(2, 0): make()})
+    with pytest.raises(InputError, match=r"operator\(x, a\)"):
+        jax.jit(lambda d: F.operator(X, {(2, 0): d}))(0.3)
+    assert np.array_equal(F.operator(X, {(2, 0): torch.tensor(2.0)}), F.operator(X, {(2, 0): 2.0}))
+
+
+def test_inputs_may_be_chosen_by_an_array_of_positions() -> None:
+    assert np.array_equal(F.jacobian(X, inputs=np.array([1, 0])), F.jacobian(X, inputs=[1, 0]))
+
+
+@pytest.mark.parametrize("params", [None, [np.ones((3, 2))]], ids=["none", "list"])
+def test_parameters_come_by_name(params: object) -> None:
+    with pytest.raises(UsageError, match="a mapping of names to arrays expected"):
+        F.with_parameters(params)

@@ -340,3 +340,10 @@ def test_a_closed_output_is_not_our_fault():
 def test_help_names_every_exit_code(run):
     codes = {error.exit_code for error in vars(na.errors).values() if hasattr(error, "exit_code")}
     assert all(f"{code} " in run("--help")[1] for code in codes)
+
+
+@pytest.mark.parametrize("module", ["neuralgebra", "neuralgebra.cli"])
+def test_the_package_runs_as_a_module(module):
+    found = subprocess.run([sys.executable, "-m", module, "show", MODEL], capture_output=True, text=True, check=True)
+    assert "78" in found.stdout or "10" in found.stdout
+    assert subprocess.run([sys.executable, "-m", module, "show", "nowhere.onnx"], capture_output=True).returncode == 3

@@ -199,3 +199,13 @@ def test_memory_does_not_grow_with_the_number_of_points(kinks):
 
     peak(10_000)  # what is set up once
     assert peak(40_000) < peak(10_000) + 30_000 * 8 * 16  # results and directions; the units would be 200 numbers
+
+
+@pytest.mark.filterwarnings("ignore:Dynamo detected")
+def test_kinks_are_looked_for_outside_of_what_is_compiled():
+    asked = torch.compile(lambda x: hinge().jacobian(x, kinks="raise"), backend="eager")
+    assert asked(torch.tensor([[1.0, 2.0]], dtype=torch.float64)).tolist() == [[[3.0, -2.0]]]
+    with pytest.raises(na.errors.KinkError, match="unit 2"):
+        asked(torch.ones((1, 2), dtype=torch.float64))
+    with pytest.raises(na.errors.UsageError, match="ask outside of it"):
+        jax.jit(lambda x: hinge().jacobian(x, kinks="raise"))(jnp.ones((3, 2)))

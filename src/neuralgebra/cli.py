@@ -332,3 +332,7 @@ def _flushed(code: int) -> int:
     except OSError as error:
         return code or _unwritable(error)
     return code
+
+
+if __name__ == "__main__":
+    main()

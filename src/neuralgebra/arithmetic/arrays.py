@@ -405,7 +405,7 @@ def as_array(x: Any, dtype: np.dtype | None = None) -> Any:
 
 def is_array(x: Any) -> bool:
     """Return whether x is an array of real floating numbers of any library."""
-    if not array_api_compat.is_array_api_obj(x):
+    if not array_api_compat.is_array_api_obj(x) or callable(getattr(x, "aval_method", None)):
         return False
     return bool(array_api_compat.array_namespace(x).isdtype(x.dtype, "real floating"))
 
@@ -418,12 +418,8 @@ def to_numpy(x: Any) -> np.ndarray:
 
 
 def is_concrete(x: Any) -> bool:
-    """Return whether x is an array of real floating numbers that are known: not one under a transformation of JAX."""
-    if not is_array(x):
-        return False
-    if not array_api_compat.is_jax_array(x):
-        return True
-    return not libraries.is_tracer(x)
+    """Return whether x is an array of real floating numbers that are known: not one under a transformation."""
+    return is_array(x) and not libraries.is_tracer(_library(array_api_compat.array_namespace(x)), x)
 
 
 def aligned(shape: Sequence[int], dtype: Any) -> np.ndarray:

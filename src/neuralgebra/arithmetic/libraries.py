@@ -86,17 +86,25 @@ def custom_derivative(library: str) -> Callable[[Differentiable, Differentiable,
 
             @staticmethod
             def jvp(ctx: Any, along: Any, *_: Any) -> Any:
-                return ctx.slope(ctx.saved_tensors[0]) * along
+                ahead = torch.autograd.forward_ad
+                with ahead._set_fwd_grad_enabled(True):  # an outer forward mode differentiates what this one computes
+                    return ctx.slope(ahead.unpack_dual(ctx.saved_tensors[0]).primal) * along
 
         return lambda function, slope, x: Stated.apply(x, function, slope)
     return None
 
 
-def is_tracer(x: Any) -> bool:
-    """Return whether x is an array of JAX whose numbers are not known, under one of its transformations."""
-    import jax
+def is_tracer(library: str, x: Any) -> bool:
+    """Return whether x is an array whose numbers are not known, under a transformation of its library."""
+    if library == "torch":
+        import torch
 
-    return isinstance(x, jax.core.Tracer)
+        return bool(torch._is_functional_tensor(x)) or isinstance(x, torch._subclasses.FakeTensor)
+    if library == "jax":
+        import jax
+
+        return isinstance(x, jax.core.Tracer)
+    return False
 
 
 def shared(library: str, x: Any) -> np.ndarray | None:
@@ -117,7 +125,7 @@ def shared(library: str, x: Any) -> np.ndarray | None:
             return x.numpy()  # type: ignore[no-any-return]
         except RuntimeError:  # under torch.func
             return None
-    if library == "jax" and not is_tracer(x) and [d.platform for d in x.sharding.device_set] == ["cpu"]:
+    if library == "jax" and not is_tracer(library, x) and [d.platform for d in x.sharding.device_set] == ["cpu"]:
         return np.asarray(x)
     return None
 

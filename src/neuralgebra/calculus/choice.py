@@ -87,10 +87,16 @@ def by_order(network: Network, operator: Mapping[Any, float]) -> Iterator[dict[M
 
 
 def _factor(given: Any) -> float:
+    known = _is_number(given) if is_array(given) else True
     try:
-        factor = float(given)
+        factor = float(given) if known else None
     except (TypeError, ValueError):
-        raise InputError(f"factor {shown(repr(given))} received; a real number expected.") from None
+        factor = None
+    if factor is None:
+        raise InputError(
+            f"factor {shown(repr(given))} received; a real number expected.\n"
+            "A matrix of second order, operator(x, a), may have one a for each point, and be differentiated by a."
+        )
     if not np.isfinite(factor):
         raise InputError(f"factor {factor} received; finite numbers expected.")
     return factor

@@ -60,7 +60,7 @@ def smooth(network: Network, x: Any, dtype: Any, kinks: str, order: int) -> tupl
 def _refuse_kinks(k: Any, network: Network, x: Value, order: int) -> None:
     """Raise KinkError if some unit stands at a kink that a derivative of an order can see."""
     if is_array(x) and not is_concrete(x):
-        raise UsageError('kinks="raise" received for points that are not known under jit or vmap; ask outside of them.')
+        raise UsageError('kinks="raise" received while a function is compiled or mapped; ask outside of it.')
     points = k.reshape(x, (-1, x.shape[-1]))
     (at_kink,) = evaluate(network, k, points, lambda k, points: [_any_touched(k, network, points, order)])
     if not bool(k.xp.any(at_kink)):
@@ -72,7 +72,7 @@ def _refuse_kinks(k: Any, network: Network, x: Value, order: int) -> None:
     raise KinkError(
         f"node {place} ({network.nodes[place - 1].layer}), unit {unit + 1}, is at {text} "
         f"at point {row + 1} of {points.shape[0]}: derivative {order} has no one value there.\n"
-        'kinks="interval" gives the one-sided ones, kinks="choose" those of the catalogue.'
+        'jacobian, jvp and taylor with kinks="interval" give the one-sided ones, kinks="choose" those of the catalogue.'
     )
 
 

@@ -17,7 +17,7 @@ from neuralgebra.calculus.kinks import check_choice, one_sided, smooth
 from neuralgebra.calculus.limits import checked_order, refuse_long, refuse_wide
 from neuralgebra.calculus.origin import start
 from neuralgebra.calculus.propagate import Jets
-from neuralgebra.calculus.run import evaluate
+from neuralgebra.calculus.run import evaluate, labelled
 from neuralgebra.calculus.strategies import levels_of
 from neuralgebra.errors import ShapeError, UsageError
 from neuralgebra.network.network import Network
@@ -107,7 +107,7 @@ def taylor(network: Network, x: Any, v: Any, order: int, *, kinks: str = "choose
     order = checked_order(order)
     k, x = smooth(network, x, dtype, "choose" if kinks == "interval" else kinks, order)
     refuse_long(network, order, k.double)
-    directions = _along(k, x, v, network.input_size, "v")
+    directions = _along(k, x, labelled(v, network.input_names, "x"), network.input_size, "v")
     if kinks == "interval":
         return one_sided(network, x, directions, order)
     indices = IndexSet.full(1, order)
@@ -217,8 +217,8 @@ def _pulled(network: Network, x: Any, v: Any, w: Any, kinks: str, dtype: Any) ->
     """Return the adjoint at the input of the value, or of the first coefficient along v, weighted by w."""
     k, x = smooth(network, x, dtype, kinks, 1 + (v is not None))
     m, n = network.output_size, network.input_size
-    along = None if v is None else _along(k, x, v, n, "v")
-    weights = None if w is None else _along(k, x, w, m, "w")
+    along = None if v is None else _along(k, x, labelled(v, network.input_names, "x"), n, "v")
+    weights = None if w is None else _along(k, x, labelled(w, network.output_names, "y"), m, "w")
     others = [a for a in (along, weights) if a is not None]
     indices = IndexSet.full(1, 0 if v is None else 1)
 

@@ -32,7 +32,7 @@ from neuralgebra.network.bound import Bound
 from neuralgebra.network.names import default
 from neuralgebra.network.network import Network
 
-__all__ = ["accept", "added", "evaluate", "for_all"]
+__all__ = ["accept", "added", "evaluate", "for_all", "labelled"]
 
 Compute = Callable[..., Sequence[Value]]
 """(kind, points (N, n), …) -> arrays with leading axis N, or 1 where all points have the same."""
@@ -328,7 +328,7 @@ def single_threaded() -> Iterator[None]:
 
 def accept(network: Network, x: Any, dtype: Any = None) -> tuple[Arrays, Value]:
     """Return the kind of x and x as a floating array with n coordinates on its last axis."""
-    x = _columns(network, x)
+    x = labelled(x, network.input_names, "x")
     k, x = network.accept(x, dtype) if isinstance(network, Bound) else Arrays.accept(x, network.dtype, dtype)
     if not len(x.shape) or x.shape[-1] != network.input_size:
         raise ShapeError(
@@ -344,22 +344,26 @@ def accept(network: Network, x: Any, dtype: Any = None) -> tuple[Arrays, Value]:
     return k, x if network.output else x * 1  # no answer is the memory of the caller
 
 
-def _columns(network: Network, x: Any) -> Any:
-    """Return a data frame as an array whose columns are the inputs, matched by name; anything else as it is."""
+def labelled(x: Any, names: Sequence[str], prefix: str) -> Any:
+    """Return a data frame or a series as an array in the order of names, matched by its labels; anything else as it is.
+
+    Labels that are numbers, or any where the names are the default ones, count by position.
+    """
     if type(x) is np.ndarray:
         return x
     if isinstance(x, Network | Bound):
         raise UsageError("a Network received as x; numbers expected. Write f @ g for the composition f(g(x)).")
-    if not (hasattr(x, "columns") and hasattr(x, "to_numpy")):
+    labels = getattr(x, "columns", getattr(x, "index", None))
+    if not hasattr(x, "to_numpy") or labels is None or callable(labels):
         return x
-    missing = [name for name in network.input_names if name not in list(x.columns)]
+    missing = [name for name in names if name not in list(labels)]
     if not missing:
-        return x[list(network.input_names)].to_numpy()
-    if network.input_names == default("x", network.input_size):
+        return x[list(names)].to_numpy()
+    if tuple(names) == default(prefix, len(names)) or not any(isinstance(label, str) for label in labels):
         return x.to_numpy()
     raise InputError(
-        f"a table with columns {shown(', '.join(map(str, x.columns)))} received; {shown(', '.join(missing))} missing.\n"
-        "Name the columns as the inputs, f.input_names, or pass x.to_numpy() in their order."
+        f"a table with labels {shown(', '.join(map(str, labels)))} received; {shown(', '.join(missing))} missing.\n"
+        "Name them as f.input_names, for weights of outputs f.output_names, or pass .to_numpy() in that order."
     )
 
 

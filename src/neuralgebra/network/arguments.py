@@ -78,7 +78,8 @@ def positions(key: Any, names: Sequence[str], what: str = "output") -> list[int]
     if isinstance(key, slice):
         found = list(range(len(names)))[key]
     else:
-        found = [_position(k, names, what) for k in (key if isinstance(key, list | tuple) else [key])]
+        keys = key.tolist() if isinstance(key, np.ndarray) else key
+        found = [_position(k, names, what) for k in (keys if isinstance(keys, list | tuple) else [keys])]
     if not found:
         raise InputError(f"an empty selection received; at least one {what} expected.")
     return found
@@ -94,7 +95,9 @@ def _position(key: Any, names: Sequence[str], what: str) -> int:
             raise TypeError
         return int(range(len(names))[key])
     except (IndexError, TypeError):
-        raise InputError(f"{what} {shown(key)} received; 0 to {len(names) - 1} or a name expected.") from None
+        raise InputError(
+            f"{what} {shown(key)} received; 0 to {len(names) - 1} or a name, or a list of these, expected."
+        ) from None
 
 
 def shape(given: Sequence[int] | None, size: int) -> tuple[int, ...] | None:

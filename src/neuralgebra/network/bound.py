@@ -186,6 +186,8 @@ def with_parameters(network: Network | Bound, params: Mapping[str, Any]) -> Any:
     array([5.])
     """
     template = network.template if isinstance(network, Bound) else network
+    if not isinstance(params, Mapping):
+        raise UsageError(f"{type(params).__name__} received as params; a mapping of names to arrays expected.")
     named.check_names(template, params)
     given = {name: as_array(v, named.by_name(template)[name].dtype) for name, v in params.items()}
     values = {**parameters(network), **given}

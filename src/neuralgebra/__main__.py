@@ -1,0 +1,5 @@
+"""The command line as ``python -m neuralgebra``."""
+
+from neuralgebra.cli import main
+
+main()
