@@ -131,6 +131,8 @@ class _Late:
 
 
 _ANSWERS: dict[str, Callable[..., Any]] = {}
+_LOOKING: dict[str, Callable[..., Any]] = {}
+"""Answers that depend on the numbers received: a compiler leaves them out of its graphs."""
 
 
 def _answer(name: str) -> Callable[..., Any]:
@@ -146,7 +148,8 @@ def _method(name: str) -> Callable[..., Any]:
 
     @functools.wraps(_answer(name))
     def method(self: Any, *arguments: Any, **options: Any) -> Any:
-        return _ANSWERS[name](self, *arguments, **options)
+        answers = _LOOKING if _LOOKING and options.get("kinks") == "raise" else _ANSWERS
+        return answers[name](self, *arguments, **options)
 
     return method
 
@@ -154,6 +157,7 @@ def _method(name: str) -> Callable[..., Any]:
 def _mark(inside: Callable[..., Any], outside: Callable[..., Any]) -> None:
     """Mark the numeric questions for a compiler: those whose answers are arrays, and the others."""
     for name in NUMERIC:
+        _LOOKING[name] = outside(_answer(name), reason='kinks="raise" looks at numbers')
         _ANSWERS[name] = (outside if name in STRUCTURAL else inside)(_answer(name))
         for owner in (FUNCTIONS["Network"], "neuralgebra.network.bound:Bound"):
             setattr(_target(owner), name, _method(name))
