@@ -120,7 +120,7 @@ def jacobian(
     check_choice(kinks)
     if kinks == "interval":
         return one_sided_jacobian(*chosen(network, outputs, inputs), x, dtype)
-    return _first_and_second(network, x, "jacobian", outputs, inputs, kinks, dtype)[1]
+    return _up_to(network, x, 1, outputs, inputs, kinks, dtype, alone=True)[0]
 
 
 def hessian(
@@ -173,7 +173,7 @@ def hessian(
             [-0.0817831, -0.0817831]]])
     """
     check_choice(kinks, ("choose", "raise"))
-    return _first_and_second(network, x, "hessian", outputs, inputs, kinks, dtype)[2]
+    return _up_to(network, x, 2, outputs, inputs, kinks, dtype, alone=True)[0]
 
 
 def derivatives(network: Network, x: Any, order: int = 2, *, kinks: str = "choose", dtype: Any = None) -> list[Value]:
@@ -214,29 +214,32 @@ def derivatives(network: Network, x: Any, order: int = 2, *, kinks: str = "choos
     """
     refuse_giants(network, order)
     if order in (1, 2):
-        return _first_and_second(network, x, ("jacobian", "hessian")[order - 1], kinks=kinks, dtype=dtype)
+        return _up_to(network, x, order, kinks=kinks, dtype=dtype)
     k, x = smooth(network, x, dtype, kinks, order)
     refuse_long(network, order, k.double)
     return evaluate(network, k, x, lambda k, points: strategies.by_jets(k, network, points, order), key=order)
 
 
-def _first_and_second(
+def _up_to(
     network: Network,
     x: Any,
-    quantity: str,
+    order: int,
     outputs: Choice = None,
     inputs: Choice = None,
     kinks: str = "choose",
     dtype: Any = None,
+    alone: bool = False,
 ) -> list[Value]:
+    """Return value, Jacobian and, for order 2, Hessian by the cheapest way, or the last of them alone."""
     network, rows = chosen(network, outputs, inputs)
+    quantity = ("jacobian", "hessian")[order - 1]
     way = planned(network, quantity, None if rows is None else len(rows)).way
-    order = ("jacobian", "hessian").index(quantity) + 1
     if order == 2:
         refuse_giants(network, 2, None if rows is None else len(rows))
     k, x = smooth(network, x, dtype, kinks, order)
-    key = (way.name, quantity, None if rows is None else rows.tobytes())
-    return evaluate(network, k, x, lambda k, points: way.compute(k, network, points, rows), key=key)
+    key = (way.name, quantity, alone, None if rows is None else rows.tobytes())
+    first = order if alone else 0
+    return evaluate(network, k, x, lambda k, points: way.compute(k, network, points, rows)[first:], key=key)
 
 
 def hessian_diagonal(network: Network, x: Any, *, kinks: str = "choose", dtype: Any = None) -> Value:

@@ -56,6 +56,13 @@ def _ambiguous(shape: tuple[int, ...], points: int) -> bool:
     return sum(n > 0 and n % POINTS == 0 for n in shape) > points
 
 
+class _Bound(threading.local):
+    """Replays of a thread by number of points."""
+
+    def __init__(self) -> None:
+        self.replays: dict[int, Replay] = {}
+
+
 class Program:
     """A computation as steps.
 
@@ -67,7 +74,7 @@ class Program:
 
     def __init__(self, schedule: Schedule) -> None:
         self.schedule = schedule
-        self._bound = threading.local()
+        self._bound = _Bound()
 
     def __call__(self, arguments: Sequence[np.ndarray], out: Sequence[np.ndarray] | None = None) -> list[np.ndarray]:
         """Return the results for points of any number, written to arrays if these are given.
@@ -87,7 +94,7 @@ class Program:
 
     def _replay(self, count: int) -> Replay:
         """Return the steps bound to memory of this thread for a number of points."""
-        known: dict[Any, Replay] = self._bound.__dict__
+        known = self._bound.replays
         if count in known:
             return known[count]
         replay = Replay(self.schedule, count)
