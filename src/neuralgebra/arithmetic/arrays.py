@@ -42,6 +42,7 @@ class Arrays:
 
     floating = True
     complex = False
+    in_loops = False
     values: Mapping[int, Any] = {}
 
     def __init__(self, x: Any) -> None:
@@ -53,8 +54,13 @@ class Arrays:
 
     @staticmethod
     def of(x: Any) -> Arrays:
-        """Return the kind of an array."""
-        return (ComplexArrays if "complex" in str(x.dtype) else Arrays)(x)
+        """Return the kind of an array, which is made once for each type, dtype and device of NumPy and PyTorch."""
+        if type(x).__module__ not in ("numpy", "torch"):
+            return _kind(x)
+        key = type(x), x.dtype, x.device
+        if key not in _KINDS:
+            _KINDS[key] = _kind(x)
+        return _KINDS[key]
 
     @staticmethod
     def accept(x: Any, dtype: np.dtype, wanted: Any = None) -> tuple[Arrays, Any]:
@@ -62,8 +68,8 @@ class Arrays:
 
         With `wanted`, the name of a dtype, x is converted to it first, whatever it is.
         """
-        if type(x) is np.ndarray and x.dtype in _NATIVE and wanted is None:
-            return _of_numpy(x.dtype), x
+        if wanted is None and (type(x), getattr(x, "dtype", None)) in _READY:
+            return Arrays.of(x), x
         if isinstance(x, np.ndarray):
             x = _plain(x)
         elif not array_api_compat.is_array_api_obj(x):
@@ -72,7 +78,9 @@ class Arrays:
         xp, name = array_api_compat.array_namespace(x), _name(x.dtype)
         if wanted is not None:
             x = xp.astype(x, getattr(xp, _wanted(wanted, name)))
-        elif name not in _FLOATS:
+        elif name in _FLOATS:
+            _ready(x)
+        else:
             if name == "bool" or not xp.isdtype(x.dtype, "integral"):
                 raise DtypeError(_refusal(name))
             x = xp.astype(x, getattr(xp, dtype.name))
@@ -367,9 +375,19 @@ def _refusal(name: str) -> str:
     )
 
 
-@functools.cache
-def _of_numpy(dtype: np.dtype) -> Arrays:
-    return Arrays.of(np.zeros(1, dtype))
+_KINDS: dict[Any, Arrays] = {}
+_READY: set[Any] = {(np.ndarray, dtype) for dtype in _NATIVE}
+"""Types and dtypes whose arrays are taken as they are."""
+
+
+def _kind(x: Any) -> Arrays:
+    return (ComplexArrays if "complex" in str(x.dtype) else Arrays)(x)
+
+
+def _ready(x: Any) -> None:
+    """Remember that arrays of this type and dtype are taken as they are."""
+    if type(x).__module__ == "torch" and type(x).__name__ == "Tensor":
+        _READY.add((type(x), x.dtype))
 
 
 def _plain(x: np.ndarray) -> np.ndarray:

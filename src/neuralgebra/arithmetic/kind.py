@@ -20,9 +20,14 @@ class Kind(Protocol):
     """A kind of number: what the rules of the package may ask of it."""
 
     floating: bool
+    in_loops: bool
+    """Whether every step becomes a loop of a program: few steps are better than few numbers."""
 
     def number(self, value: Exact) -> Any:
         """Return an exact number as a scalar of this kind."""
+
+    def primitive(self, activation: Any, element: Any, z: Value) -> Value:
+        """Return a chain function as a step of its own, where every step becomes a loop."""
 
     def weight(self, array: np.ndarray) -> Value:
         """Return an array of weights as an array of this kind, shape kept."""
@@ -97,6 +102,7 @@ class ObjectKind:
 
     floating = False
     by_rows = False
+    in_loops = False
 
     def scalar(self, value: Exact) -> Any:
         """Return an exact number as one object."""

@@ -105,6 +105,7 @@ class Majorant:
 
     floating = True
     complex = False
+    in_loops = False
 
     def __init__(self) -> None:
         self.base = Arrays(np.zeros(1))

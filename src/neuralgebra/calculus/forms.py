@@ -53,7 +53,9 @@ class Full(Form):
 
     def __init__(self, k: Any, directions: int) -> None:
         super().__init__(k, directions)
-        self.pairs = IndexSet.full(directions, 2).levels[2] if directions <= _PAIRWISE else ()
+        few = directions <= _PAIRWISE and not k.in_loops
+        self.pairs = IndexSet.full(directions, 2).levels[2] if few else ()
+        self.packed: list[Value] = []
 
     def diagonal(self, c: Value, j: Value) -> None:
         """Add Jᵀ diag(c) J."""
@@ -61,7 +63,7 @@ class Full(Form):
             self._pairwise([c * j[i, None, ...] for i in range(self.directions)], j)
         elif j.shape[1] == 1 and c.shape[1] > 1:
             self._constant(c, j)
-        elif 2 * c.shape[0] > self.directions:
+        elif 2 * c.shape[0] > self.directions or self.k.in_loops:
             self._by_products(c, j)
         else:
             self.general(c[:, None, ...] * j[None, ...], j)
@@ -89,21 +91,23 @@ class Full(Form):
         self.parts.append(k.permute(k.reshape(product, (m, points, count, count)), (1, 0, 2, 3)))
 
     def _by_products(self, c: Value, j: Value) -> None:
-        """Add Jᵀ diag(c) J for many outputs: the products of two columns serve them all."""
+        """Add Jᵀ diag(c) J, packed, for many outputs: the products of two columns serve them all."""
         k, count = self.k, self.directions
         first, second = np.triu_indices(count)
         squares = k.take(j, first, 0) * k.take(j, second, 0)
-        product = k.permute(c, (1, 0, 2)) @ k.permute(squares, (1, 2, 0))
-        self.parts.append(k.take(product, _unpacked(count), -1))
+        self.packed.append(k.permute(c, (1, 0, 2)) @ k.permute(squares, (1, 2, 0)))
 
     def result(self) -> Value | None:
         """Return the sum."""
-        h = total(self.parts)
-        if h is None:
-            return None
+        h, packed = total(self.parts), total(self.packed)
         if self.pairs:
-            return self.k.permute(self.k.take(h, _unpacked(self.directions), 0), (3, 2, 0, 1))
-        return symmetric(self.k, h)
+            return None if h is None else self.k.permute(self.k.take(h, _unpacked(self.directions), 0), (3, 2, 0, 1))
+        return total(
+            [
+                None if h is None else symmetric(self.k, h),
+                None if packed is None else self.k.take(packed, _unpacked(self.directions), -1),
+            ]
+        )
 
 
 class Diagonal(Form):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import math
 from collections.abc import Mapping
 from typing import Any
@@ -22,7 +23,7 @@ from neuralgebra.calculus.strategies import levels_of
 from neuralgebra.errors import ShapeError, UsageError
 from neuralgebra.network.network import Network
 
-__all__ = ["derivative", "hvp", "jvp", "taylor", "vjp"]
+__all__ = ["derivative", "hvp", "jvp", "pulled", "pushed", "taylor", "vjp"]
 
 
 def jvp(network: Network, x: Any, v: Any, *, kinks: str = "choose", dtype: Any = None) -> Value:
@@ -213,6 +214,48 @@ def hvp(network: Network, x: Any, v: Any, w: Any = None, *, kinks: str = "choose
     return _pulled(network, x, v, w, kinks, dtype)
 
 
+def pushed(k: Any, points: Value, along: Value, network: Network) -> list[Value]:
+    """Return J v as a computation, (N, m), of points and directions (N, n)."""
+    jet = levels_of(k, network, points, IndexSet.full(1, 1), along[None, ...], 0)
+    return [filled(k, jet.levels[1], 1, points.shape[0], network.output_size)[0, ...]]
+
+
+def pulled(k: Any, points: Value, *given: Value, network: Network, along: bool, weighted: bool) -> list[Value]:
+    """Return Jᵀ w or H v as a computation, (N, m, n), of points (N, n), directions (N, n) and weights (N, m).
+
+    Parameters
+    ----------
+    k : Kind
+        The kind of number.
+    points : array, shape (N, n)
+        Points.
+    *given : array
+        Directions if there are any, then weights of outputs if there are any.
+    network : Network
+        f.
+    along : bool
+        Whether directions are given.
+    weighted : bool
+        Whether weights are given, which leaves one axis of length 1 for m.
+
+    Returns
+    -------
+    list of array
+        The products.
+    """
+    m, n, rest = network.output_size, network.input_size, list(given)
+    indices = IndexSet.full(1, int(along))
+    start = [points[None, None, ...], *([rest.pop(0)[None, None, ...]] if along else [])]
+    jets = Jets(k, network, Jet(indices, start))
+    jets.run(indices.order, keep=True)
+    seed = rest.pop()[None, None, ...] if weighted else k.reshape(k.weight(np.eye(m)), (1, m, 1, m))
+    dual = adjoint(k, jets, [*[None] * indices.order, seed])[0][0]
+    dual = filled(k, dual, 1, *seed.shape[1:-1], n)
+    if not network.output:
+        dual = dual * 1  # never the memory of the caller
+    return [k.permute(dual[0, ...], (1, 0, 2))]
+
+
 def _pulled(network: Network, x: Any, v: Any, w: Any, kinks: str, dtype: Any) -> Value:
     """Return the adjoint at the input of the value, or of the first coefficient along v, weighted by w."""
     k, x = smooth(network, x, dtype, kinks, 1 + (v is not None))
@@ -220,21 +263,7 @@ def _pulled(network: Network, x: Any, v: Any, w: Any, kinks: str, dtype: Any) ->
     along = None if v is None else _along(k, x, labelled(v, network.input_names, "x"), n, "v")
     weights = None if w is None else _along(k, x, labelled(w, network.output_names, "y"), m, "w")
     others = [a for a in (along, weights) if a is not None]
-    indices = IndexSet.full(1, 0 if v is None else 1)
-
-    def compute(k: Any, points: Value, *given: Value) -> list[Value]:
-        rest = list(given)
-        start = [points[None, None, ...], *([] if v is None else [rest.pop(0)[None, None, ...]])]
-        jets = Jets(k, network, Jet(indices, start))
-        jets.run(indices.order, keep=True)
-        eye = k.reshape(k.weight(np.eye(m)), (1, m, 1, m))
-        seed = rest.pop()[None, None, ...] if rest else eye
-        dual = adjoint(k, jets, [*[None] * indices.order, seed])[0][0]
-        dual = filled(k, dual, 1, *seed.shape[1:-1], n)
-        if not network.output:
-            dual = dual * 1  # never the memory of the caller
-        return [k.permute(dual[0, ...], (1, 0, 2))]
-
+    compute = functools.partial(pulled, network=network, along=v is not None, weighted=w is not None)
     (result,) = evaluate(network, k, x, compute, *others, key=("pulled", v is None, w is None))
     return result if w is None else result[..., 0, :]
 

@@ -121,7 +121,7 @@ class Traced(NDArrayOperatorsMixin):
             shape = _CONTRACTIONS[ufunc.__name__](*shapes) if ufunc.__name__ in _CONTRACTIONS else _unknown(ufunc)
         else:
             shape = np.broadcast_shapes(*shapes)
-        dtypes = [getattr(a, "dtype", type(a)) for a in inputs]
+        dtypes = [getattr(a, "dtype", float if isinstance(a, float) else type(a)) for a in inputs]
         result = ufunc.resolve_dtypes((*dtypes, None))[-1]
         return self.tape.add(ufunc, inputs, shape, result.kind != "b")
 
@@ -194,6 +194,12 @@ def _transpose(tape: Tape, x: Any, axes: Any = None) -> Traced:
     return tape.add(np.transpose, (x, order), tuple(x.shape[i] for i in order), x.floating, view=True)
 
 
+def _exchanged(tape: Tape, x: Any, first: int, second: int) -> Traced:
+    order = list(range(x.ndim))
+    order[first], order[second] = order[second], order[first]
+    return _transpose(tape, x, order)
+
+
 def _broadcast_to(tape: Tape, x: Any, shape: Any) -> Traced:
     return tape.add(np.broadcast_to, (x,), tuple(shape), x.floating, view=True)
 
@@ -262,11 +268,12 @@ _FUNCTIONS: dict[str, Callable[..., Any]] = {
     "broadcast_to": _broadcast_to,
     "concatenate": _concatenate,
     "full_like": _full_like,
-    "matrix_transpose": lambda tape, x: _transpose(tape, x, (*range(x.ndim - 2), x.ndim - 1, x.ndim - 2)),
+    "matrix_transpose": lambda tape, x: _exchanged(tape, x, -1, -2),
     "max": _reduced(_max),
     "amax": _reduced(_max),
     "reshape": _reshape,
     "sum": _reduced(_sum),
+    "swapaxes": _exchanged,
     "take": _take,
     "transpose": _transpose,
     "where": _where,

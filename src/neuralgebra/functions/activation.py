@@ -193,6 +193,8 @@ class Chain:
         return self.values[name]
 
     def _evaluate(self, element: Element) -> Value:
+        if self.kind.in_loops:  # of a program, in which chain functions are steps of their own
+            return self.kind.primitive(self.activation, element, self.z)
         if self.kind.floating and self.kind.complex:
             return element.definition(self.kind, self.z, self.parameters)
         if self.kind.floating:
