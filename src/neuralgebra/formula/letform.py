@@ -16,12 +16,11 @@ from neuralgebra.arithmetic.symbols import Symbols
 from neuralgebra.calculus.derivatives import jets
 from neuralgebra.calculus.indices import MultiIndex, factorial
 from neuralgebra.network import names as naming
-from neuralgebra.network.layers import Affine, Elementwise, Layer, Maximum, Multiply, Softmax
+from neuralgebra.network.layers import Elementwise, Layer, Maximum
 from neuralgebra.network.network import Network
+from neuralgebra.network.notation import stems
 
 __all__ = ["Let", "LetForm", "let_form"]
-
-_STEMS = {Affine: "z", Elementwise: "a", Multiply: "p", Maximum: "m", Softmax: "s"}
 
 
 @dataclass(frozen=True)
@@ -101,7 +100,7 @@ class _Named(Symbols):
     def __init__(self, network: Network, order: int) -> None:
         self.network, self.order, self.place = network, order, 0
         self.lines: list[Let] = []
-        self.stems = _stems(network)
+        self.stems = stems(network)
         identifiers = naming.safe((*network.input_names, *network.output_names))
         self.inputs, self.outputs = identifiers[: network.input_size], identifiers[network.input_size :]
         self._taken = set(identifiers)
@@ -209,17 +208,6 @@ def _is_plain(value: sympy.Expr) -> bool:
 def _is_short(value: sympy.Expr) -> bool:
     """Return whether a value is a number times at most three names: shorter than a line of its own."""
     return value.is_Mul and len(value.args) <= 4 and all(a.is_Atom for a in value.args)
-
-
-def _stems(network: Network) -> dict[int, str]:
-    """Return a letter and a number for each place: z1, a1, z2, …."""
-    count: Counter[str] = Counter()
-    stems = {0: "x"}
-    for place, node in enumerate(network.nodes, 1):
-        letter = _STEMS.get(type(node.layer), "v")
-        count[letter] += 1
-        stems[place] = f"{letter}{count[letter]}"
-    return stems
 
 
 def _differing(old: Sequence[str], new: Sequence[str]) -> Iterator[tuple[str, str]]:
