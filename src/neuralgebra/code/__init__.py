@@ -1,0 +1,1 @@
+"""Programs in other languages: one intermediate program, one table for each language."""

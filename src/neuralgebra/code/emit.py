@@ -1,0 +1,140 @@
+"""The program of a network in a language, as text."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from neuralgebra.code.c import C
+from neuralgebra.code.language import Language
+from neuralgebra.code.program import program
+from neuralgebra.code.selftest import checked
+from neuralgebra.errors import InputError, UnsupportedError, UsageError, shown
+from neuralgebra.network import names as naming
+from neuralgebra.network.network import Network
+
+__all__ = ["LANGUAGES", "code", "written"]
+
+LANGUAGES: dict[str, type[Language]] = {language.key: language for language in (C,)}
+HIGHEST = 3
+PRODUCTS = ("jvp", "vjp", "hvp")
+
+
+def code(
+    network: Network,
+    language: str = "c",
+    order: int = 2,
+    *,
+    name: str = "f",
+    dtype: str | None = None,
+    packed: bool = False,
+    products: Sequence[str] = (),
+    check: bool = True,
+    points: Any = None,
+) -> str:
+    """Return the network and its derivatives as a program in another language.
+
+    One function for each order: ``f`` gives the values, ``f_jacobian`` also the first derivatives, ``f_hessian`` also
+    the second, ``f_third`` also the third. Arrays are flat and row-major.
+
+    Parameters
+    ----------
+    network : Network
+        f.
+    language : str
+        "c", …; an unknown name lists them.
+    order : int
+        Highest order of derivatives, 0 to 3.
+    name : str
+        Name of the functions; it becomes a safe identifier.
+    dtype : {"float64", "float32"}, optional
+        Type of the numbers; by default that of the network.
+    packed : bool
+        Whether only the entries i ≤ j of the Hessians, and i ≤ j ≤ k of third derivatives, are given: of each output
+        row by row, n(n+1)/2 numbers.
+    products : sequence of {"jvp", "vjp", "hvp"}
+        Products with vectors, as functions ``f_jvp(x, v)``, ``f_vjp(x, w)``, ``f_hvp(x, v, w)``.
+    check : bool
+        Whether a self-test is written beside it: points, what is to come out, and a function that compares.
+    points : array_like, shape (P, n), optional
+        Points of the self-test.
+
+    Returns
+    -------
+    str
+        The text of one file.
+
+    Raises
+    ------
+    UnsupportedError
+        For a language that there is not, or a layer that it cannot express.
+    UsageError
+        For an order or a product that there is not.
+
+    Examples
+    --------
+    >>> import neuralgebra as na
+    >>> f = na.Network.from_layers([([[1, 2], [3, 4]], [5, 6])])
+    >>> print(f.code("c", order=0, name="line", check=False))  # doctest: +ELLIPSIS
+    /* line: R^2 -> R^2, written by neuralgebra.
+    ...
+    void line(const double x[restrict 2], double y[restrict 2]) {
+    ...
+    """
+    return written(network, language, order, name, dtype, packed, products, check, points).text()
+
+
+def written(
+    network: Network,
+    language: str,
+    order: int,
+    name: str = "f",
+    dtype: str | None = None,
+    packed: bool = False,
+    products: Sequence[str] = (),
+    check: bool = True,
+    points: Any = None,
+) -> Language:
+    """Return the program of a network in a language, ready to be printed; the arguments are those of `code`."""
+    if language not in LANGUAGES:
+        raise UnsupportedError(f"language {shown(repr(language))} received; one of {', '.join(LANGUAGES)} expected.")
+    kind = _dtype(network, dtype)
+    table = LANGUAGES[language]
+    made = program(
+        network,
+        _order(order),
+        packed=bool(packed),
+        products=_products(products),
+        dtype=kind,
+        apart=table.apart,
+    )
+    return table(checked(made, points) if check else made, _name(name))
+
+
+def _order(order: Any) -> int:
+    if isinstance(order, bool) or not isinstance(order, int | np.integer) or not 0 <= order <= HIGHEST:
+        raise UsageError(f"order {shown(repr(order))} received; 0 to {HIGHEST} expected.")
+    return int(order)
+
+
+def _products(products: Any) -> tuple[str, ...]:
+    given = (products,) if isinstance(products, str) else tuple(products)
+    unknown = [p for p in given if p not in PRODUCTS]
+    if unknown:
+        raise UsageError(f"product {shown(repr(unknown[0]))} received; some of {', '.join(PRODUCTS)} expected.")
+    return tuple(dict.fromkeys(given))
+
+
+def _dtype(network: Network, dtype: Any) -> str:
+    name = network.dtype.name if dtype is None else str(np.dtype(dtype))
+    if name not in ("float64", "float32"):
+        raise InputError(f"dtype {shown(name)} received; float64 or float32 expected.")
+    return name
+
+
+def _name(name: Any) -> str:
+    if not isinstance(name, str) or not name:
+        raise InputError(f"name {shown(repr(name))} received; a text expected.")
+    return naming.safe([name])[0]
