@@ -7,6 +7,7 @@ short array of partial sums. Both are plain loops of fixed length.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 from neuralgebra.code.fuse import reads
 from neuralgebra.code.language import Language
@@ -44,7 +45,7 @@ class Blocked(Language):
         at = depth + len(outer)
         target = self.read(a.target, [*names, lane])  # type: ignore[arg-type]
         value = self.express(a.value, [*names, lane, term])
-        start = self.indent * (at + 1) + self.assign.format(target=target, value=self.number(0.0))
+        start = self.indent * (at + 1) + self.assign.format(target=target, value=self._start(a, [*names, lane]))
         add = self.indent * (at + 2) + self.update.format(target=target, value=value)
         inner = [*self.nest([(lane, n)], [start], at), *self.nest([(term, a.depth), (lane, n)], [add], at)]
         return self.nest(list(zip(names, outer, strict=True)), inner, depth)
@@ -72,10 +73,16 @@ class Blocked(Language):
             )
             inner += self.strided(first, length, size, add, at) if long else add
         target = self.read(a.target, names)  # type: ignore[arg-type]
-        inner.append(self.indent * at + self.assign.format(target=target, value=_halved(self, range(size))))
+        total = _halved(self, range(size))
+        total = total if a.start is None else f"{self._start(a, names)} + {total}"
+        inner.append(self.indent * at + self.assign.format(target=target, value=total))
         if not count:
             return self.braced([self.indent + line for line in inner], depth)
         return self.nest(list(zip(names, loop.extents, strict=True)), inner, depth)
+
+    def _start(self, a: Assignment, indices: Sequence[str]) -> str:
+        """Return what a sum is added to."""
+        return self.number(0.0) if a.start is None else self.express(a.start, indices)
 
     def strided(self, index: str, n: int, step: int, inner: list[str], depth: int) -> list[str]:
         """Return lines inside a loop that goes by more than one."""
@@ -87,8 +94,8 @@ class Blocked(Language):
 
 
 def _along(a: Assignment, axis: int) -> bool:
-    """Return whether all that an assignment reads lies side by side along an index."""
-    accesses = list(reads(a))
+    """Return whether all that is summed lies side by side along an index."""
+    accesses = list(reads(replace(a, start=None)))
     tables = [t for t in (x.table for x in accesses) if t is not None]
     return all(x.strides[axis] in (0, 1) for x in accesses) and not any(t.strides[axis] for t in tables)
 

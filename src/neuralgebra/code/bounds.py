@@ -43,7 +43,7 @@ def roundings(function: Function) -> list[int]:
 
 
 def _assigned(a: Assignment, counts: Mapping[object, int]) -> int:
-    value = _count(a.value, counts)
+    value = max(_count(e, counts) for e in a.expressions)
     return value + a.depth if a.reduction == "sum" else value
 
 

@@ -27,7 +27,7 @@ _LONGEST = 10  # operations in one expression
 
 def reads(assignment: Assignment) -> Iterator[Access]:
     """Yield the places that an assignment reads, tables left out."""
-    return (part.access for part in walk(assignment.value) if isinstance(part, Load))
+    return (p.access for e in assignment.expressions for p in walk(e) if isinstance(p, Load))
 
 
 def operations(expression: Expression) -> int:
@@ -51,7 +51,7 @@ def fused(loops: Sequence[Loop], apart: bool) -> list[Loop]:
         Loops with scalars.
     """
     plain = _used(_outputs_in_place([_squeezed(loop) for loop in loops]))
-    groups = _grouped(_used(_within_sums(plain)), apart)
+    groups = _grouped(_used(_started(_used(_within_sums(plain)))), apart)
     return [_inlined(loop) for loop in _with_scalars(groups)]
 
 
@@ -118,6 +118,43 @@ def _within_sums(loops: list[Loop]) -> list[Loop]:
             producers[buffer] = loop
         result.append(loop)
     return result
+
+
+def _started(loops: list[Loop]) -> list[Loop]:
+    """Return loops in which what is only added to a sum is where the sum starts: b + Σ w x."""
+    readers = Counter(access.buffer for loop in loops for a in loop.body for access in reads(a))
+    writers = Counter(loop.body[0].target.buffer for loop in loops)  # type: ignore[union-attr]
+    sums: dict[Buffer, Loop] = {}
+    result = []
+    for loop in loops:
+        (a,) = loop.body
+        assert isinstance(a.target, Access)
+        buffer = a.target.buffer
+        found = _sum_and_rest(a.value, sums, loop) if not a.reduction else None
+        if found is not None:
+            (summed,), rest = found
+            axes = (*a.target.strides, 0)
+            loop = replace(loop, body=(replace(summed, target=replace(a.target, strides=axes), start=rest),))
+        elif a.reduction == "sum" and readers[buffer] == writers[buffer] == 1 and buffer.role == "local":
+            sums[buffer] = loop
+        result.append(loop)
+    return result
+
+
+def _sum_and_rest(
+    value: Expression, sums: dict[Buffer, Loop], loop: Loop
+) -> tuple[tuple[Assignment, ...], Expression] | None:
+    """Return the sum that a value adds something to, entry by entry, and what it adds."""
+    if not isinstance(value, Call) or value.function != "add":
+        return None
+    for one, other in (value.arguments, value.arguments[::-1]):
+        before = sums.get(one.access.buffer) if isinstance(one, Load) else None
+        if before is None or not isinstance(one, Load) or before.extents != loop.extents:
+            continue
+        target = before.body[0].target
+        if isinstance(target, Access) and _same(one.access, target) and before.body[0].start is None:
+            return before.body, other
+    return None
 
 
 def _is_simple(value: Expression) -> bool:
@@ -232,31 +269,31 @@ def _scalar(loop: Loop, single: set[Buffer]) -> Loop:
     for a in loop.body:
         assert isinstance(a.target, Access)
         target = Scalar(a.target.buffer.name) if a.target.buffer in single else a.target
-        body.append(replace(a, target=target, value=replaced(a.value, load)))
+        body.append(replace(a.rewritten(lambda e: replaced(e, load)), target=target))
     return replace(loop, body=tuple(body))
 
 
 def _inlined(loop: Loop) -> Loop:
     """Return a loop in which scalars that are used once stand where they are used."""
-    uses = Counter(p.name for a in loop.body for p in walk(a.value) if isinstance(p, Scalar))
+    uses = Counter(name for a in loop.body for e in a.expressions for name in _named(e))
+    in_sums = {name for a in loop.body if a.reduction for name in _named(a.value)}
     known: dict[str, Expression] = {}
-    body = []
+    body: list[Assignment] = []
+
+    def scalar(e: Expression) -> Expression | None:
+        return known.get(e.name) if isinstance(e, Scalar) else None
+
     for a in loop.body:
-
-        def scalar(e: Expression) -> Expression | None:
-            return known.get(e.name) if isinstance(e, Scalar) else None
-
-        value = replaced(a.value, scalar)
-        if operations(value) > _LONGEST:
-            body += [Assignment(Scalar(n), known.pop(n)) for n in _named(a.value) if n in known]
-            value = a.value
-        once = isinstance(a.target, Scalar) and not a.reduction and uses[a.target.name] == 1
-        within_sum = any(b.reduction and a.target in walk(b.value) for b in loop.body)
-        if once and not within_sum:
-            assert isinstance(a.target, Scalar)
-            known[a.target.name] = value
+        new = a.rewritten(lambda e: replaced(e, scalar))
+        if max(map(operations, new.expressions)) > _LONGEST:
+            names = [n for e in a.expressions for n in _named(e) if n in known]
+            body += [Assignment(Scalar(n), known.pop(n)) for n in names if n in known]
+            new = a
+        name = a.target.name if isinstance(a.target, Scalar) else ""
+        if name and not a.reduction and uses[name] == 1 and name not in in_sums:
+            known[name] = new.value
         else:
-            body.append(replace(a, value=value))
+            body.append(new)
     return replace(loop, body=tuple(body))
 
 

@@ -393,7 +393,8 @@ class Language:
         within = [*indices, index]
         name = self.scalar(a.target.name if isinstance(a.target, Scalar) else "s")
         if a.reduction == "sum":
-            start, step = self.number(0.0), self.update.format(target=name, value=self.express(a.value, within))
+            start = self.number(0.0) if a.start is None else self.express(a.start, indices)
+            step = self.update.format(target=name, value=self.express(a.value, within))
         else:
             start = self.express(_at_zero(a.value, len(indices)), indices)
             larger = Call("maximum", (Scalar(name), a.value))

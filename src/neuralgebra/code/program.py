@@ -18,7 +18,7 @@ from neuralgebra.code.fuse import fused, reads
 from neuralgebra.code.layout import arranged
 from neuralgebra.code.lower import lowered
 from neuralgebra.code.record import Primitive, Recording, recorded
-from neuralgebra.code.statements import Access, Buffer, Call, Load, Loop, walk
+from neuralgebra.code.statements import Access, Buffer, Call, Loop, walk
 from neuralgebra.network.network import Network
 from neuralgebra.network.notation import stems
 
@@ -121,10 +121,9 @@ class Program:
         found: dict[Buffer, None] = {}
         for function in self.functions:
             for loop in function.loops:
-                for a in loop.body:
-                    for load in (p for p in walk(a.value) if isinstance(p, Load)):
-                        table = load.access.table
-                        found.update(dict.fromkeys([load.access.buffer, *([table.buffer] if table else [])]))
+                for access in (x for a in loop.body for x in reads(a)):
+                    table = access.table
+                    found.update(dict.fromkeys([access.buffer, *([table.buffer] if table else [])]))
         known = [b for b in found if b.values is not None]
         return tuple(sorted(known, key=lambda b: b.role != "weight"))
 
@@ -132,7 +131,7 @@ class Program:
     def called(self) -> frozenset[Any]:
         """Operations, functions and chain functions that occur."""
         loops = (loop for function in self.functions for loop in function.loops)
-        values = (a.value for loop in loops for a in loop.body)
+        values = (e for loop in loops for a in loop.body for e in a.expressions)
         return frozenset(p.function for value in values for p in walk(value) if isinstance(p, Call))
 
     @cached_property

@@ -134,7 +134,7 @@ Expression = Load | Scalar | Number | Call
 
 @dataclass(frozen=True)
 class Assignment:
-    """target = value, or the sum or the maximum of values over a further index from 0 to depth - 1.
+    """target = value, or start + the sum, or the maximum, of values over a further index from 0 to depth - 1.
 
     Parameters
     ----------
@@ -146,12 +146,24 @@ class Assignment:
         Whether it is one value, a sum or a maximum.
     depth : int
         How many values.
+    start : Expression, optional
+        What a sum is added to; the further index does not occur in it.
     """
 
     target: Access | Scalar
     value: Expression
     reduction: str = ""
     depth: int = 0
+    start: Expression | None = None
+
+    @property
+    def expressions(self) -> tuple[Expression, ...]:
+        """What is computed: the value, and the start of a sum if there is one."""
+        return (self.value,) if self.start is None else (self.value, self.start)
+
+    def rewritten(self, change: Callable[[Expression], Expression]) -> Assignment:
+        """Return the assignment with its expressions changed."""
+        return replace(self, value=change(self.value), start=None if self.start is None else change(self.start))
 
 
 @dataclass(frozen=True)
@@ -197,5 +209,5 @@ def changed(loop: Loop, access: Callable[[Access], Access]) -> Loop:
     body = []
     for a in loop.body:
         target = access(a.target) if isinstance(a.target, Access) else a.target
-        body.append(replace(a, target=target, value=replaced(a.value, load)))
+        body.append(replace(a.rewritten(lambda e: replaced(e, load)), target=target))
     return replace(loop, body=tuple(body))
