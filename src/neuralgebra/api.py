@@ -37,6 +37,7 @@ METHODS = {
     "formula": "neuralgebra.formula.formula:formula",
     "explain": "neuralgebra.formula.explain:explain",
     "fold": "neuralgebra.network.fold:fold",
+    "code": "neuralgebra.code.emit:code",
     "check": "neuralgebra.files.check:check",
     "save": "neuralgebra.files.registry:save",
 }
@@ -86,6 +87,7 @@ FUNCTIONS = {
 
 # What the command line uses besides.
 TOOLS = {
+    "languages": "neuralgebra.code.emit:LANGUAGES",
     "read_bytes": "neuralgebra.files.registry:read_bytes",
     "read_table": "neuralgebra.files.table:read_table",
     "summary": "neuralgebra.show.summary:summary",

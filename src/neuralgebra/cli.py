@@ -1,4 +1,4 @@
-"""The command line: neuralgebra show|eval|diff|formula|check MODEL.
+"""The command line: neuralgebra show|eval|diff|formula|code|check MODEL.
 
 Exit codes: 0 ok, 1 our fault, 2 usage, 3 bad input, 4 valid but unsupported, 5 not certified, 6 resource limit,
 7 output not writable, 130 interrupted.
@@ -126,6 +126,43 @@ def formula(model: str, order: int, digits: int | None, notation: str, **options
         _print(text)
     else:
         na.api.resolve("write_atomic")(options["output"], (text + "\n").encode(), options["force"])
+
+
+@cli.command()
+@_MODEL
+@click.option("-l", "--language", help="By default what the ending of OUTPUT says; an unknown one lists them.")
+@click.option("--order", type=click.IntRange(0, 3), default=2, show_default=True, help="Highest order of derivatives.")
+@click.option("--name", default="f", show_default=True, help="Name of the functions.")
+@click.option("--dtype", type=click.Choice(["float64", "float32"]), help="By default that of the network.")
+@click.option("--packed", is_flag=True, help="Of Hessians only the entries i <= j.")
+@click.option("--product", "products", multiple=True, type=click.Choice(["jvp", "vjp", "hvp"]), help="Also J v, ….")
+@click.option("--unroll", is_flag=True, help="Without loops: for networks of a few units.")
+@click.option("--no-check", is_flag=True, help="Leave the self-test out.")
+@_OUTPUT
+@_FORCE
+def code(model: str, language: str | None, output: str, force: bool, no_check: bool, **options: Any) -> None:
+    """Write a network and its derivatives as a program in another language."""
+    _refuse_existing(output, force)
+    language = language or _language(output)
+    text = na.load(model).code(language, check=not no_check, **options)
+    if output == "-" and isinstance(text, bytes):
+        raise UsageError(f"--language {language} to the terminal: it is no text.\nName a file with -o.")
+    if output == "-":
+        click.echo(text, file=_stdout(), nl=False)
+    else:
+        data = text if isinstance(text, bytes) else text.encode()
+        na.api.resolve("write_atomic")(output, data, force)
+
+
+def _language(output: str) -> str:
+    """Return the language that the ending of a file says."""
+    ending, languages = os.path.splitext(output)[1], na.api.resolve("languages")
+    found = [key for key, language in languages.items() if language.suffix == ending]
+    if not found:
+        raise UsageError(
+            f"{shown(output)}: no language is known by its ending; --language {'|'.join(languages)} expected."
+        )
+    return found[0]
 
 
 @cli.command()

@@ -15,7 +15,7 @@ from neuralgebra.errors import InputError, UnsupportedError, UsageError, shown
 from neuralgebra.network import names as naming
 from neuralgebra.network.network import Network
 
-__all__ = ["LANGUAGES", "code", "written"]
+__all__ = ["LANGUAGES", "code", "with_check", "written"]
 
 LANGUAGES: dict[str, type[Language]] = {language.key: language for language in (C,)}
 HIGHEST = 3
@@ -31,6 +31,7 @@ def code(
     dtype: str | None = None,
     packed: bool = False,
     products: Sequence[str] = (),
+    unroll: bool = False,
     check: bool = True,
     points: Any = None,
 ) -> str:
@@ -56,6 +57,9 @@ def code(
         row by row, n(n+1)/2 numbers.
     products : sequence of {"jvp", "vjp", "hvp"}
         Products with vectors, as functions ``f_jvp(x, v)``, ``f_vjp(x, w)``, ``f_hvp(x, v, w)``.
+    unroll : bool
+        Whether loops are written out and weights are literals: faster for networks of a few units, refused for large
+        ones.
     check : bool
         Whether a self-test is written beside it: points, what is to come out, and a function that compares.
     points : array_like, shape (P, n), optional
@@ -83,7 +87,8 @@ def code(
     void line(const double x[restrict 2], double y[restrict 2]) {
     ...
     """
-    return written(network, language, order, name, dtype, packed, products, check, points).text()
+    made = written(network, language, order, name, dtype=dtype, packed=packed, products=products, unroll=unroll)
+    return (with_check(made, points) if check else made).text()
 
 
 def written(
@@ -91,26 +96,31 @@ def written(
     language: str,
     order: int,
     name: str = "f",
+    *,
     dtype: str | None = None,
     packed: bool = False,
     products: Sequence[str] = (),
-    check: bool = True,
-    points: Any = None,
+    unroll: bool = False,
 ) -> Language:
     """Return the program of a network in a language, ready to be printed; the arguments are those of `code`."""
     if language not in LANGUAGES:
         raise UnsupportedError(f"language {shown(repr(language))} received; one of {', '.join(LANGUAGES)} expected.")
-    kind = _dtype(network, dtype)
     table = LANGUAGES[language]
     made = program(
         network,
         _order(order),
         packed=bool(packed),
         products=_products(products),
-        dtype=kind,
+        dtype=_dtype(network, dtype),
         apart=table.apart,
+        unroll=unroll,
     )
-    return table(checked(made, points) if check else made, _name(name))
+    return table(made, _name(name))
+
+
+def with_check(written: Language, points: Any = None) -> Language:
+    """Return a program with its self-test, at given points or at some random ones."""
+    return type(written)(checked(written.program, points), written.name)
 
 
 def _order(order: Any) -> int:

@@ -20,7 +20,7 @@ from neuralgebra.code.statements import (
     walk,
 )
 
-__all__ = ["fused", "operations", "reads"]
+__all__ = ["fused", "inlined", "operations", "reads"]
 
 _LONGEST = 10  # operations in one expression
 
@@ -52,7 +52,7 @@ def fused(loops: Sequence[Loop], apart: bool) -> list[Loop]:
     """
     plain = _used(_outputs_in_place([_squeezed(loop) for loop in loops]))
     groups = _grouped(_used(_started(_used(_within_sums(plain)))), apart)
-    return [_inlined(loop) for loop in _with_scalars(groups)]
+    return [inlined(loop) for loop in _with_scalars(groups)]
 
 
 def _squeezed(loop: Loop) -> Loop:
@@ -273,7 +273,7 @@ def _scalar(loop: Loop, single: set[Buffer]) -> Loop:
     return replace(loop, body=tuple(body))
 
 
-def _inlined(loop: Loop) -> Loop:
+def inlined(loop: Loop) -> Loop:
     """Return a loop in which scalars that are used once stand where they are used."""
     uses = Counter(name for a in loop.body for e in a.expressions for name in _named(e))
     in_sums = {name for a in loop.body if a.reduction for name in _named(a.value)}

@@ -192,6 +192,9 @@ class Language:
 
     def _call(self, e: Call, indices: Sequence[str], level: int) -> str:
         name = e.function
+        opposite = _opposite(e.arguments[1]) if name == "add" else None
+        if opposite is not None:  # a + b·(-2) is a - b·2
+            return self._call(Call("subtract", (e.arguments[0], opposite)), indices, level)
         if name in INFIX:
             sign, own = INFIX[name]
             left, right = (self.express(a, indices, own + i) for i, a in enumerate(e.arguments))
@@ -408,6 +411,17 @@ class Language:
 
 def _term(stride: int, index: str) -> str:
     return index if stride == 1 else f"-{index}" if stride == -1 else f"{stride}*{index}"
+
+
+def _opposite(e: Expression) -> Expression | None:
+    """Return the opposite of a negative number, or of a product with one; None for anything else."""
+    if isinstance(e, Number) and e.value < 0:
+        return Number(-e.value, None if e.exact is None else -e.exact)
+    if isinstance(e, Call) and e.function == "multiply":
+        last = _opposite(e.arguments[1])
+        if isinstance(e.arguments[1], Number) and last is not None:
+            return Call("multiply", (e.arguments[0], last))
+    return None
 
 
 def _at_zero(e: Expression, axis: int) -> Expression:

@@ -19,6 +19,7 @@ from neuralgebra.code.layout import arranged
 from neuralgebra.code.lower import lowered
 from neuralgebra.code.record import Primitive, Recording, recorded
 from neuralgebra.code.statements import Access, Buffer, Call, Loop, walk
+from neuralgebra.code.unroll import unrolled
 from neuralgebra.network.network import Network
 from neuralgebra.network.notation import stems
 
@@ -210,6 +211,7 @@ def program(
     products: Sequence[str] = (),
     dtype: Any = "float64",
     apart: bool = False,
+    unroll: bool = False,
 ) -> Program:
     """Return the program of a network: value, Jacobian, … up to an order, and products.
 
@@ -227,6 +229,8 @@ def program(
         "float64" or "float32".
     apart : bool
         Whether sums stay in loops of their own, for compilers.
+    unroll : bool
+        Whether there are no loops at all.
 
     Returns
     -------
@@ -242,8 +246,10 @@ def program(
         functions.append(_function(network, ORDERS[r], _up_to(network, r), [("x", n)], results, weights, tables, kind))
     for name in products:
         functions.append(_product(network, name, weights, tables, kind))
-    bodies = [fused(f.loops, apart) for f in functions]
-    if apart:
+    bodies = [fused(f.loops, apart and not unroll) for f in functions]
+    if unroll:
+        bodies = [unrolled(body) for body in bodies]
+    elif apart:
         shapes = {weights[id(a)]: a.shape for a in network.arrays if a.ndim == 2}
         bodies = arranged(bodies, shapes)
     return Program(network, tuple(replace(f, loops=tuple(b)) for f, b in zip(functions, bodies, strict=True)), kind)
