@@ -31,6 +31,7 @@ import neuralgebra as na
 SIZES = ((3, 2, 2, 2), (4, 32, 32, 2), (16, 64, 64, 1), (5, 50, 50, 50, 50, 50, 50, 5))
 FLAGS = ["-std=c99", "-O3", "-march=native", "-shared", "-fPIC"]
 ROUNDS, LEAST = 7, 0.02
+UNROLLED = 100  # parameters, up to which code without loops is tried too
 HEAD = ["network", "peer", "value", "value+J+H", "ours / its", "generate s", "source kB", "bytes a weight", "compile s"]
 
 HARNESS = r"""
@@ -145,6 +146,8 @@ def measured(sizes: tuple[int, ...], folder: Path, harness: Path, limit: float) 
     x = 0.1 * (np.arange(sizes[0]) + 1) / sizes[0]
     wanted = [np.ravel(d) for d in f.derivatives(x, 2)]
     yield in_c(f, folder, harness, wanted, x, limit)
+    if f.parameter_count < UNROLLED:
+        yield in_c(f, folder, harness, wanted, x, limit, unroll=True)
     for kind in ("SX", "MX"):
         yield casadi_code(kind, sizes, name, folder, harness, wanted, x, limit)
     for peer in (with_jax, with_torch, with_onnxruntime):
@@ -180,13 +183,21 @@ def called(harness: Path, library: Path, function: str, way: str, n: int) -> flo
     return statistics.median(map(float, runs))
 
 
-def in_c(f: na.Network, folder: Path, harness: Path, wanted: list[np.ndarray], x: np.ndarray, limit: float) -> Answer:
+def in_c(
+    f: na.Network,
+    folder: Path,
+    harness: Path,
+    wanted: list[np.ndarray],
+    x: np.ndarray,
+    limit: float,
+    unroll: bool = False,
+) -> Answer:
     """Return our own times."""
     f.code("c", order=2)  # what is imported and planned once is not counted
     start = time.perf_counter()
-    text = f.code("c", order=2)
-    answer = Answer("neuralgebra", generate=time.perf_counter() - start, source=len(text))
-    source = folder / "ours.c"
+    text = f.code("c", order=2, unroll=unroll)
+    answer = Answer("neuralgebra" + ", unroll" * unroll, generate=time.perf_counter() - start, source=len(text))
+    source = folder / f"ours_{f.parameter_count}_{unroll}.c"
     source.write_text(text)
     library, answer.compile = compiled(source, limit)
     results = [np.zeros(w.size) for w in wanted]

@@ -61,9 +61,11 @@ class Full(Form):
         """Add Jᵀ diag(c) J."""
         if self.pairs:
             self._pairwise([c * j[i, None, ...] for i in range(self.directions)], j)
+        elif self.k.in_loops:
+            self.general(c[:, None, ...] * j[None, ...], j)
         elif j.shape[1] == 1 and c.shape[1] > 1:
             self._constant(c, j)
-        elif 2 * c.shape[0] > self.directions or self.k.in_loops:
+        elif 2 * c.shape[0] > self.directions:
             self._by_products(c, j)
         else:
             self.general(c[:, None, ...] * j[None, ...], j)
@@ -72,6 +74,8 @@ class Full(Form):
         """Add Jᵀ (M J)."""
         if self.pairs:
             return self._pairwise([mj[:, i, ...] for i in range(self.directions)], j)
+        if self.k.in_loops:
+            return self._packed(mj, j)
         k, (m, count, points, n) = self.k, mj.shape
         rows = k.reshape(k.permute(mj, (2, 0, 1, 3)), (points, m * count, n))
         product = rows @ k.permute(j, (1, 2, 0))
@@ -82,6 +86,12 @@ class Full(Form):
         k = self.k
         products = [k.dot(mj[a], j[b, None, ...])[None, ...] for a, b in self.pairs]
         self.parts.append(k.concat(products, 0))
+
+    def _packed(self, mj: Value, j: Value) -> None:
+        """Add M J times J for each pair of directions, as one sum over units."""
+        first, second = np.triu_indices(self.directions)
+        products = self.k.dot(self.k.take(mj, first, 1), self.k.take(j, second, 0)[None, ...])
+        self.packed.append(self.k.permute(products, (2, 0, 1)))
 
     def _constant(self, c: Value, j: Value) -> None:
         """Add Jᵀ diag(c) J for one J: a product with all its products of two columns."""

@@ -15,6 +15,9 @@ from neuralgebra.code.statements import Access, Assignment, Loop
 
 __all__ = ["Blocked"]
 
+TERMS = 4
+"""Terms of a sum that are added at a time."""
+
 
 class Blocked(Language):
     """A language whose compilers vectorise loops of fixed length."""
@@ -35,20 +38,45 @@ class Blocked(Language):
         return super().looped(loop, depth)
 
     def _by_results(self, loop: Loop, a: Assignment, depth: int) -> list[str]:
-        """Return sums that grow side by side, term by term."""
+        """Return sums that grow side by side: some terms at a time, and two rows of results where there are several."""
         *outer, n = loop.extents
-        names, lane, term = (
-            [self.index(i) for i in range(len(outer))],
-            self.index(len(outer) + 1),
-            self.index(len(outer)),
-        )
+        names, lane = [self.index(i) for i in range(len(outer))], self.index(len(outer) + 1)
+        if not outer or n < self.lanes or a.depth < self.lanes or outer[-1] < 2:
+            inner = self._rows(a, [[*names, lane]], n, depth + len(outer))
+            return self.nest(list(zip(names, outer, strict=True)), inner, depth)
+        *outer, rows = outer
+        *names, row = names
         at = depth + len(outer)
-        target = self.read(a.target, [*names, lane])  # type: ignore[arg-type]
-        value = self.express(a.value, [*names, lane, term])
-        start = self.indent * (at + 1) + self.assign.format(target=target, value=self._start(a, [*names, lane]))
-        add = self.indent * (at + 2) + self.update.format(target=target, value=value)
-        inner = [*self.nest([(lane, n)], [start], at), *self.nest([(term, a.depth), (lane, n)], [add], at)]
+        pair = [[*names, row, lane], [*names, f"{row} + 1", lane]]
+        inner = self.strided(row, rows - rows % 2, 2, self._rows(a, pair, n, at + 1), at)
+        if rows % 2:
+            inner += self._rows(a, [[*names, str(rows - 1), lane]], n, at)
         return self.nest(list(zip(names, outer, strict=True)), inner, depth)
+
+    def _rows(self, a: Assignment, rows: list[list[str]], n: int, at: int) -> list[str]:
+        """Return the sums of one or two rows of results, given the indices of each."""
+        lane, term = rows[0][-1], self.index(len(rows[0]) - 1)
+        targets = [self.read(a.target, indices) for indices in rows]  # type: ignore[arg-type]
+        start = [self.assign.format(target=t, value=self._start(a, i)) for t, i in zip(targets, rows, strict=True)]
+        lines = self.nest([(lane, n)], [self.indent * (at + 1) + line for line in start], at)
+        whole = a.depth - a.depth % TERMS if a.depth >= self.lanes else 0
+        if whole:
+            some = [term, *(f"{term} + {i}" for i in range(1, TERMS))]
+            lines += self.strided(term, whole, TERMS, self._added(a, rows, some, n, at + 1), at)
+        for index in range(whole, a.depth) if whole else ():
+            lines += self._added(a, rows, [str(index)], n, at)
+        if not whole:
+            lines += self.nest([(term, a.depth)], self._added(a, rows, [term], n, at + 1), at)
+        return lines
+
+    def _added(self, a: Assignment, rows: list[list[str]], terms: list[str], n: int, at: int) -> list[str]:
+        """Return the loop over results that adds some terms to each."""
+        inner = []
+        for indices in rows:
+            value = " + ".join(self.express(a.value, [*indices, term], 3) for term in terms)
+            target = self.read(a.target, indices)  # type: ignore[arg-type]
+            inner.append(self.indent * (at + 1) + self.update.format(target=target, value=value))
+        return self.nest([(rows[0][-1], n)], inner, at)
 
     def _by_terms(self, loop: Loop, a: Assignment, depth: int) -> list[str]:
         """Return sums of some neighbouring terms at a time."""

@@ -9,9 +9,10 @@ import numpy as np
 
 from neuralgebra.code.blocks import Blocked
 from neuralgebra.code.language import Helper
-from neuralgebra.code.program import Function
+from neuralgebra.code.program import Function, Program
+from neuralgebra.code.record import Primitive
 from neuralgebra.code.selftest import Check
-from neuralgebra.code.statements import Buffer
+from neuralgebra.code.statements import Buffer, Call, Loop, walk
 
 __all__ = ["C"]
 
@@ -24,6 +25,40 @@ _ARC = {
     "arccosh": "acosh",
     "arctanh": "atanh",
 }
+
+# exp(x) = 2^k exp(r), x = k ln 2 + r, k the nearest integer, which the addition of 1.5·2^52 leaves in the low bits.
+_EXP = r"""
+#include <stdint.h>
+#include <string.h>
+#if defined(__AVX2__) && !defined(NEURALGEBRA_LIBM)
+/* exp and tanh in plain arithmetic, for vector instructions; -DNEURALGEBRA_LIBM takes those of the library. */
+static inline double exp_(double x) {
+    const double c = x < -746.0 ? -746.0 : (x > 710.0 ? 710.0 : x);
+    const double shifted = c*1.4426950408889634 + 6755399441055744.0;
+    const double k = shifted - 6755399441055744.0;
+    const double r = (c - k*0.6931471803691238) - k*1.9082149292705877e-10;
+    uint64_t bits;
+    memcpy(&bits, &shifted, sizeof bits);
+    const int64_t n = (int64_t)(bits << 32) >> 32, half = n >> 1;
+    const uint64_t low = (uint64_t)(half + 1023) << 52, high = (uint64_t)(n - half + 1023) << 52;
+    double a, b, p = 1.6059043836821613e-10;
+    memcpy(&a, &low, sizeof a);
+    memcpy(&b, &high, sizeof b);
+    p = p*r + 2.08767569878681e-09;
+    p = p*r + 2.505210838544172e-08;
+    p = p*r + 2.755731922398589e-07;
+    p = p*r + 2.7557319223985893e-06;
+    p = p*r + 2.48015873015873e-05;
+    p = p*r + 0.0001984126984126984;
+    p = p*r + 0.001388888888888889;
+    p = p*r + 0.008333333333333333;
+    p = p*r + 0.041666666666666664;
+    p = p*r + 0.16666666666666666;
+    p = p*r + 0.5;
+    p = 1.0 + (r + r*r*p);
+    return x != x ? x : p*a*b;
+}
+"""
 
 
 class C(Blocked):
@@ -56,11 +91,27 @@ class C(Blocked):
         "logical_not": "(!({0}))",
     }
 
+    def __init__(self, program: Program, name: str) -> None:
+        super().__init__(program, name)
+        extents = [loop.extents for f in program.functions for loop in f.loops if _has_functions(loop)]
+        self.vector = self.dtype == np.float64 and any(e and e[-1] >= self.lanes for e in extents)
+        if self.vector:
+            self.functions = {**self.functions, "exp": "exp_({0})", "tanh": "tanh_({0})"}
+            self._taken |= {"exp_", "tanh_"}
+
     def head(self) -> list[str]:
         """Return the lines before everything."""
         first, *others = self.preface()
         lines = [f"/* {first}", *(f" * {line}".rstrip() for line in others), " */", "#include <math.h>"]
+        lines += self._vector_functions() if self.vector else []
         return [*lines, "", *(f"{self.signature(f)};" for f in self.program.functions), *self._declared_check()]
+
+    def _vector_functions(self) -> list[str]:
+        """Return exp and tanh in plain arithmetic, where vector instructions are there to be used."""
+        function = Plain(self.program, self.name).helper("tanh")
+        body = [line for a in function.body for line in self.assignment(a, (), 1)]
+        tanh = ["static inline double tanh_(double z) {", *body, f"    return {self.express(function.value)};", "}"]
+        return [*_EXP.splitlines(), *tanh, "#else", "#define exp_ exp", "#define tanh_ tanh", "#endif"]
 
     def _declared_check(self) -> list[str]:
         return [f"int {self.name}_check(void);"] if self.program.checks else []
@@ -158,3 +209,15 @@ class C(Blocked):
 
 def _scaled(step: int, index: str) -> str:
     return index if step == 1 else f"{step}*{index}"
+
+
+def _has_functions(loop: Loop) -> bool:
+    """Return whether chain functions are evaluated in a loop."""
+    parts = (p for a in loop.body for e in a.expressions for p in walk(e))
+    return any(isinstance(p, Call) and isinstance(p.function, Primitive) for p in parts)
+
+
+class Plain(C):
+    """C without functions of its library that are written out here."""
+
+    functions: ClassVar = {name: text for name, text in C.functions.items() if name != "tanh"}

@@ -188,7 +188,8 @@ def _moved(producer: Loop, at: Access, extents: tuple[int, ...]) -> Expression |
             return None
         axes.append(found[0])
     again = [n for i, n in enumerate(extents) if at.strides[i] == 0]
-    if any(s and i not in axes for i, s in enumerate(at.strides)) or any(n > 1 for n in again):
+    computed = operations(a.value) and any(n > 1 for n in again)  # more than once
+    if computed or any(s and i not in axes for i, s in enumerate(at.strides)):
         return None
 
     def load(e: Expression) -> Expression | None:

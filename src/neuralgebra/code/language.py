@@ -410,7 +410,8 @@ class Language:
 
 
 def _term(stride: int, index: str) -> str:
-    return index if stride == 1 else f"-{index}" if stride == -1 else f"{stride}*{index}"
+    text = f"({index})" if " " in index and stride != 1 else index
+    return text if stride == 1 else f"-{text}" if stride == -1 else f"{stride}*{text}"
 
 
 def _opposite(e: Expression) -> Expression | None:
