@@ -36,6 +36,8 @@ METHODS = {
     "parameter_jacobian": "neuralgebra.calculus.parameters:parameter_jacobian",
     "formula": "neuralgebra.formula.formula:formula",
     "explain": "neuralgebra.formula.explain:explain",
+    "piece": "neuralgebra.formula.pieces:piece",
+    "restricted": "neuralgebra.formula.simplify:restricted",
     "fold": "neuralgebra.network.fold:fold",
     "code": "neuralgebra.code.emit:code",
     "check": "neuralgebra.files.check:check",
@@ -87,6 +89,8 @@ FUNCTIONS = {
 
 # What the command line uses besides.
 TOOLS = {
+    "box_of_table": "neuralgebra.formula.box:box_of_table",
+    "box_of_text": "neuralgebra.formula.box:box_of_text",
     "languages": "neuralgebra.code.emit:LANGUAGES",
     "read_bytes": "neuralgebra.files.registry:read_bytes",
     "read_table": "neuralgebra.files.table:read_table",

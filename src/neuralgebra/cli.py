@@ -104,6 +104,8 @@ def diff(model: str, data: str, order: int, **options: Any) -> None:
     help="0: value; 1: and Jacobian; 2: and Hessian; 3, 4: and all derivatives of that order.",
 )
 @click.option("--digits", type=click.IntRange(1, 17), help="Round the weights; by default every bit is kept.")
+@click.option("--box", metavar="RANGES", help="Simplify on a box: x1=-1:1,x2=0:2, or a table whose ranges are taken.")
+@click.option("--tol", type=float, help="With --box: the shortest formula with no error above TOL there, proven.")
 @click.option("--notation", type=click.Choice(["text", "latex"]), default="text", show_default=True)
 @click.option("--inline", is_flag=True, help="One expression in the inputs alone; refused when too large.")
 @click.option(
@@ -115,13 +117,15 @@ def diff(model: str, data: str, order: int, **options: Any) -> None:
 def formula(model: str, order: int, digits: int | None, notation: str, **options: Any) -> None:
     """Print the formula of a network, line by line."""
     _refuse_existing(options["output"], options["force"])
-    found = na.load(model).formula(order, digits=digits)
+    network = na.load(model)
+    box = None if options["box"] is None else _box(network, options["box"])
+    found = network.formula(order, digits=digits, box=box, tol=options["tol"])
     if options["inline"]:
         text = _inlined(found, notation, options["limit"])
     else:
         text = found.latex() if notation == "latex" else found.text()
     if options["as_json"]:
-        text = _json({"order": order, "notation": notation, "lines": text.splitlines()})
+        text = _json({"order": order, "notation": notation, "lines": text.splitlines()} | _on_box(found))
     if options["output"] == "-":
         _print(text)
     else:
@@ -200,6 +204,20 @@ def check(model: str, data: str | None, rows: int, tolerance: float, as_json: bo
 
 def _rows(network: Any, data: str) -> Any:
     return na.api.resolve("read_table")(data, network.input_names)[0]
+
+
+def _box(network: Any, ranges: str) -> Any:
+    """Return the box that a text states, or whose ranges are those of a table."""
+    if "=" in ranges and not os.path.exists(ranges):
+        return na.api.resolve("box_of_text")(network, ranges)
+    return na.api.resolve("box_of_table")(network, _rows(network, ranges))
+
+
+def _on_box(found: Any) -> dict[str, Any]:
+    """Return the proven bound, and what was removed."""
+    if found.simplification is None:
+        return {}
+    return {"bound": found.bound, "removed": [str(r) for r in found.simplification.restriction.removed]}
 
 
 def _first(network: Any, jacobian: Any) -> Iterable[tuple[str, Any]]:

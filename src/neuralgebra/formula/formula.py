@@ -13,6 +13,7 @@ from neuralgebra.calculus.derivatives import jets
 from neuralgebra.errors import InputError, ResourceError, shown
 from neuralgebra.formula.letform import LetForm, let_form, tree_sizes
 from neuralgebra.formula.printers import latex_legend, latex_lines, settled, text_legend, text_lines
+from neuralgebra.formula.simplify import Simplification, simplified
 from neuralgebra.network.network import Network
 
 __all__ = ["Formula", "formula"]
@@ -29,15 +30,28 @@ class Formula:
         Lines and results.
     digits : int or None
         Significant digits that numbers are rounded to when they leave; None keeps all.
+    simplification : Simplification, optional
+        What was removed on a box, and how far the rounded numbers are from the network there.
     """
 
-    def __init__(self, form: LetForm, digits: int | None) -> None:
+    def __init__(self, form: LetForm, digits: int | None, simplification: Simplification | None = None) -> None:
         self.form = form
         self.digits = digits
+        self.simplification = simplification
         self.order = len(form.results) - 1
 
     def __len__(self) -> int:
         return len(self.form.lines)
+
+    @property
+    def bound(self) -> float | None:
+        """What the error of an output does not exceed on the box, proven; None without a box or where none is known."""
+        return self.simplification.bound if self.simplification else None
+
+    def _notes(self, mark: str) -> list[str]:
+        """Return what the formula says of itself, as comments."""
+        names = [symbol.name for symbol in self.form.inputs]
+        return [f"{mark} {line}" for line in self.simplification.notes(names)] if self.simplification else []
 
     def __str__(self) -> str:
         return self.text()
@@ -64,10 +78,10 @@ class Formula:
         return self._latex(self.form)
 
     def _text(self, form: LetForm) -> str:
-        return "\n".join([*text_legend(form), *text_lines(form, self.digits)])
+        return "\n".join([*self._notes("#"), *text_legend(form), *text_lines(form, self.digits)])
 
     def _latex(self, form: LetForm) -> str:
-        return "\n".join([*latex_legend(form), _aligned(latex_lines(form, self.digits))])
+        return "\n".join([*self._notes("%"), *latex_legend(form), _aligned(latex_lines(form, self.digits))])
 
     def inlined_size(self) -> int:
         """Return how many nodes the inlined expressions of all orders have together; nothing is built."""
@@ -153,7 +167,9 @@ def _aligned(lines: list[str]) -> str:
     return "$$\\begin{aligned}\n" + " \\\\\n".join(lines) + "\n\\end{aligned}$$"
 
 
-def formula(network: Network, order: int = 0, *, digits: int | None = None) -> Formula:
+def formula(
+    network: Network, order: int = 0, *, digits: int | None = None, box: Any = None, tol: float | None = None
+) -> Formula:
     """Return the formula of f and of its derivatives up to an order.
 
     Parameters
@@ -165,6 +181,12 @@ def formula(network: Network, order: int = 0, *, digits: int | None = None) -> F
     digits : int, optional
         Round every decimal that is printed, a weight or a product of weights, once to this many significant digits;
         all are kept by default. Integers and fractions stay.
+    box : sequence of (float, float), or mapping of str to them, optional
+        Lowest and highest value of each input, in order or by name. Units that do not bend there are removed, and
+        affine layers multiplied out; ``.bound`` tells the proven error there, ``.simplification`` what was removed.
+    tol : float, optional
+        With a box, for order 0: the shortest formula found whose error is proven to be at most this for every output.
+        Digits are those of the weights; parameters of activations keep theirs.
 
     Returns
     -------
@@ -174,7 +196,9 @@ def formula(network: Network, order: int = 0, *, digits: int | None = None) -> F
     Raises
     ------
     InputError
-        For an order or a number of digits that makes no sense.
+        For an order, a number of digits, a box or a tolerance that makes no sense.
+    NotCertifiedError
+        When no formula is proven to be within the tolerance.
 
     Examples
     --------
@@ -186,9 +210,21 @@ def formula(network: Network, order: int = 0, *, digits: int | None = None) -> F
     c1_1 = cosh(z1_1)**(-2)
     y1 = 0.5*a1_1
     dy1_dx1 = c1_1
+    >>> print(f.formula(box=[(0, 1)], tol=0.01).text())
+    # on 0.0 <= x1 <= 1.0
+    # units: 0 removed (none), 1 kept
+    # exact there; at most 1 digits, 0 of 3 numbers left out
+    z1_1 = 2.0*x1 + 1
+    a1_1 = tanh(z1_1)
+    y1 = 0.5*a1_1
     """
     if not isinstance(order, int) or isinstance(order, bool) or order < 0:
         raise InputError(f"order {shown(order)} received; 0, 1, 2, … expected.")
     if digits is not None and (not isinstance(digits, int) or not 1 <= digits <= 17):
         raise InputError(f"digits={shown(digits)} received; 1 to 17, or None for all, expected.")
-    return Formula(let_form(network, order), digits)
+    if box is None:
+        if tol is not None:
+            raise InputError(f"tol={shown(tol)} without a box received; box= expected, on which the error is bounded.")
+        return Formula(let_form(network, order), digits)
+    found = simplified(network, order, box, digits, tol)
+    return Formula(let_form(found.network, order), digits if order else None, found)

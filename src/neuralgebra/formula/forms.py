@@ -1,0 +1,159 @@
+"""Affine forms: every value of a network as an exact affine map of few variables, carried through its layers.
+
+A form is an array of rationals of shape (1 + variables, coordinates): the constants in row 0, then the factors of each
+variable. The first variables are the inputs; a layer that is not affine adds its outputs as further ones. Rows that
+a form does not have are zero.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any
+
+import flint
+import numpy as np
+
+from neuralgebra.arithmetic.rationals import Rationals, above, below, exactly, nearest
+from neuralgebra.errors import ResourceError
+from neuralgebra.network.layers import Affine, Concatenate, Layer, Select
+from neuralgebra.network.network import Network
+
+__all__ = ["Form", "Ranges", "carried", "floats", "forms", "identity", "mapped", "padded"]
+
+Form = Any
+"""Rationals, (1 + variables, coordinates)."""
+
+_K = Rationals()
+ZERO = flint.fmpq(0)
+
+
+def identity(size: int, start: int = 1) -> Form:
+    """Return the form of variables themselves, the first of them in row `start`."""
+    form: Form = _K.zeros((start + size, size))
+    form[start + np.arange(size), np.arange(size)] = flint.fmpq(1)
+    return form
+
+
+def padded(form: Form, rows: int) -> Form:
+    """Return a form with zeros up to a number of rows."""
+    return np.concatenate([form, _K.zeros((rows - len(form), form.shape[1]))])
+
+
+def forms(
+    network: Network,
+    other: Callable[[int, Layer, list[Form]], Form],
+    named: Callable[[Layer, Form], Form] = lambda _, form: form,
+) -> list[Form]:
+    """Return the forms at all places.
+
+    Parameters
+    ----------
+    network : Network
+        The network.
+    other : callable
+        (place, layer, forms of the arguments) -> form, for layers that are not affine.
+    named : callable
+        (layer, form) -> form, what becomes of a form behind an affine layer or wiring.
+
+    Returns
+    -------
+    list of Form
+        Starting with that of the input.
+    """
+    found = [identity(network.input_size)]
+    for place, node in enumerate(network.nodes, 1):
+        arguments = [found[i] for i in node.inputs]
+        form = carried(node.layer, arguments)
+        found.append(other(place, node.layer, arguments) if form is None else named(node.layer, form))
+    return found
+
+
+def carried(layer: Layer, arguments: Sequence[Form]) -> Form | None:
+    """Return the form behind an affine layer or wiring, exactly; None for other layers."""
+    match layer:
+        case Affine():
+            image = np.array(_K.linear(layer.weight, arguments[0]), dtype=object)
+            if layer.bias is not None:
+                image[0] = image[0] + _K.weight(layer.bias)
+            return image
+        case Select():
+            return arguments[0][:, layer.indices]
+        case Concatenate():
+            rows = max(map(len, arguments))
+            return np.concatenate([padded(a, rows) for a in arguments], axis=1)
+    return None
+
+
+def mapped(form: Form, slopes: Sequence[Any], offsets: Sequence[Any]) -> Form:
+    """Return slope·form + offset, coordinate by coordinate."""
+    result = form * np.array(slopes, dtype=object)
+    result[0] = result[0] + np.array(offsets, dtype=object)
+    return result
+
+
+def floats(rationals: np.ndarray) -> np.ndarray:
+    """Return the nearest doubles.
+
+    Raises
+    ------
+    ResourceError
+        When a number is beyond the largest double.
+    """
+    result = np.array([nearest(v) for v in rationals.flat]).reshape(rationals.shape)
+    if np.isinf(result).any():
+        raise ResourceError("a product of weights is beyond the largest number of float64, 1.8e308.")
+    return result
+
+
+class Ranges:
+    """What the variables of forms range over: exact ends, rounded outwards to doubles where they are no rationals.
+
+    Parameters
+    ----------
+    low, high : sequence of rational
+        The ends, one for each input.
+    """
+
+    def __init__(self, low: Sequence[Any], high: Sequence[Any]) -> None:
+        self.low, self.high, self.known = list(low), list(high), [True] * len(low)
+
+    def add(self, balls: Iterable[flint.arb]) -> None:
+        """Add variables that lie in balls; nothing is known of one whose ball is not finite."""
+        for ball in balls:
+            ends = _ends(ball)
+            self.known.append(ends is not None)
+            low, high = ends or (ZERO, ZERO)
+            self.low.append(low)
+            self.high.append(high)
+
+    def of(self, form: Form) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """Return the least and the greatest value of each coordinate, exactly, and of which they are known."""
+        factors, variables = form[1:], len(form) - 1
+        ends = np.array([self.low[:variables], self.high[:variables]], dtype=object)
+        up, down = (_K.each(lambda v, s=s: v if s * v > 0 else ZERO, factors) for s in (1, -1))
+        products = _K.product(np.concatenate([ends, ends[::-1]], axis=1), np.concatenate([up, down]))
+        known = np.array(self.known[:variables], dtype=bool)
+        return form[0] + products[0], form[0] + products[1], ~(factors[~known] != 0).any(axis=0)
+
+    def balls(self, form: Form) -> Any:
+        """Return balls that contain the coordinates; of infinite radius where nothing is known."""
+        return _K.each(ball, *self.of(form))
+
+    def sizes(self, variables: int) -> np.ndarray:
+        """Return doubles that the absolute values of the first variables do not exceed."""
+        ends = zip(self.low, self.high, self.known, strict=True)
+        sizes = [above(max(-a, b)) if known else np.inf for a, b, known in ends]
+        return np.array(sizes[:variables])
+
+
+def ball(low: Any, high: Any, known: Any = True) -> flint.arb:
+    """Return a ball around a range."""
+    return flint.arb(low).union(flint.arb(high)) if known else flint.arb(0, np.inf)
+
+
+def _ends(ball: flint.arb) -> tuple[Any, Any] | None:
+    """Return doubles around a ball, as rationals."""
+    if not ball.is_finite():
+        return None
+    low, high = below(exactly(ball.lower())), above(exactly(ball.upper()))
+    return (_K.scalar(low), _K.scalar(high)) if np.isfinite([low, high]).all() else None
