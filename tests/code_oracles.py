@@ -52,7 +52,8 @@ def networks() -> dict[str, na.Network]:
 @cache
 def all_networks() -> dict[str, na.Network]:
     """Those, one for every kind of layer, and one for every activation."""
-    return {**networks(), **NETWORKS, **activation_networks()}
+    layers = {f"layer {name}": f for name, f in NETWORKS.items()}
+    return {**networks(), **layers, **{f"activation {name}": f for name, f in activation_networks().items()}}
 
 
 def points(f: na.Network, rows: int = 3) -> np.ndarray:
@@ -86,7 +87,8 @@ def units(got: np.ndarray, wanted: np.ndarray, majorant: np.ndarray, dtype: str 
     """The largest error, in units of u·M."""
     unit = float(np.finfo(dtype).eps) / 2
     flat = zip(np.ravel(got), np.ravel(wanted), np.ravel(np.broadcast_to(majorant, np.shape(wanted))), strict=True)
-    return max(_error(float(g), w) / (unit * max(float(m), np.finfo(dtype).tiny)) for g, w, m in flat)
+    errors = [(_error(float(g), w), unit * float(m)) for g, w, m in flat]
+    return max(0.0 if error == 0 else error / (size or 1e-320) for error, size in errors)
 
 
 def _error(got: float, wanted: object) -> float:

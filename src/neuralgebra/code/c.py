@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from typing import ClassVar
 
@@ -68,6 +69,7 @@ class C(Blocked):
     title = "C99"
     suffix = ".c"
     comment = "/* {} */"
+    reserved = frozenset({"main", "asm", "near", "far", "bool", "complex", "imaginary", *_ONE, *_ARC.values()})
     loop = ("for (int {i} = 0; {i} < {n}; {i}++) {{", "}")
     value = "const {type} {name} = {value};"
     variable = "{type} {name} = {value};"
@@ -95,6 +97,8 @@ class C(Blocked):
         super().__init__(program, name)
         extents = [loop.extents for f in program.functions for loop in f.loops if _has_functions(loop)]
         self.vector = self.dtype == np.float64 and any(e and e[-1] >= self.lanes for e in extents)
+        if self.dtype == np.float32:
+            self.functions = {name: _single(text) for name, text in self.functions.items()}
         if self.vector:
             self.functions = {**self.functions, "exp": "exp_({0})", "tanh": "tanh_({0})"}
             self._taken |= {"exp_", "tanh_"}
@@ -209,6 +213,11 @@ class C(Blocked):
 
 def _scaled(step: int, index: str) -> str:
     return index if step == 1 else f"{step}*{index}"
+
+
+def _single(text: str) -> str:
+    """Return the template of a function for float."""
+    return re.sub(r"^([a-z][a-z0-9]*)\(", lambda m: m[0] if m[1] in ("isinf", "isnan") else f"{m[1]}f(", text)
 
 
 def _has_functions(loop: Loop) -> bool:

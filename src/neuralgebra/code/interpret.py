@@ -97,7 +97,7 @@ class _Turn:
         if isinstance(a.target, Scalar):
             self.scalars[a.target.name] = np.asarray(value, dtype=object)
         else:
-            self.memory[a.target.buffer][self.places(a.target, extents)] = value
+            self.memory[a.target.buffer][self.places(a.target, extents)] = np.asarray(value, dtype=object)[()]
 
     def places(self, access: Access, box: tuple[int, ...]) -> np.ndarray:
         """Return the places of an access at all points of a box."""

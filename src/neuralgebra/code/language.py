@@ -117,10 +117,11 @@ class Language:
     reserved: ClassVar[Collection[str]] = frozenset()
 
     def __init__(self, program: Program, name: str) -> None:
-        self.program, self.name = program, name
+        self.program, self.name = program, f"{name}_" if name.lower() in self.reserved else name
         self.dtype = program.dtype
         self.type = self.types[self.dtype.name]
         self._names: dict[Any, str] = {}
+        self._count_of_sums, self._sums_share_a_block = itertools.count(1), False
         self._taken = {w.lower() for w in self.reserved} | {name.lower()}
 
     # Names --------------------------------------------------------------------------------------------------------
@@ -363,6 +364,7 @@ class Language:
 
     def looped(self, loop: Loop, depth: int) -> list[str]:
         """Return one loop as lines."""
+        self._sums_share_a_block = not loop.extents or sum(bool(a.reduction) for a in loop.body) > 1
         indices = [self.index(i) for i in range(len(loop.extents))]
         inner = [line for a in loop.body for line in self.assignment(a, indices, depth + len(indices))]
         return self.nest(list(zip(indices, loop.extents, strict=True)), inner, depth)
@@ -394,7 +396,7 @@ class Language:
         """Return a sum or a maximum as lines."""
         space, index = self.indent * depth, self.index(len(indices))
         within = [*indices, index]
-        name = self.scalar(a.target.name if isinstance(a.target, Scalar) else "s")
+        name = self.scalar(a.target.name) if isinstance(a.target, Scalar) else self._accumulator()
         if a.reduction == "sum":
             start = self.number(0.0) if a.start is None else self.express(a.start, indices)
             step = self.update.format(target=name, value=self.express(a.value, within))
@@ -407,6 +409,10 @@ class Language:
         if isinstance(a.target, Scalar):
             return lines
         return [*lines, space + self.assign.format(target=self.read(a.target, indices), value=name)]
+
+    def _accumulator(self) -> str:
+        """Return the name of a sum, one of its own where several stand in one block."""
+        return f"sum{next(self._count_of_sums)}" if self._sums_share_a_block else "s"
 
 
 def _term(stride: int, index: str) -> str:

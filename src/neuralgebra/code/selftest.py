@@ -13,7 +13,7 @@ from neuralgebra.arithmetic.majorant import Majorant, Measured
 from neuralgebra.code.bounds import roundings
 from neuralgebra.code.program import Function, Program
 from neuralgebra.code.statements import Buffer
-from neuralgebra.errors import InputError
+from neuralgebra.errors import InputError, ShapeError
 from neuralgebra.network.network import Network
 
 __all__ = ["Check", "Checked", "checked", "points_for"]
@@ -107,7 +107,7 @@ def checked(program: Program, points: Any = None) -> Program:
         The same with `checks`.
     """
     network = program.network
-    x = points_for(network) if points is None else np.atleast_2d(np.asarray(points, float))
+    x = points_for(network) if points is None else _accepted(network, points)
     x = x.astype(program.dtype).astype(np.float64)
     rng = np.random.default_rng(1)
     shared = {"x": x}
@@ -120,6 +120,16 @@ def checked(program: Program, points: Any = None) -> Program:
             results |= _results(program, function, shared)
     checks = [_check(function, len(x), given, results) for function in program.functions]
     return replace(program, checks=tuple(checks))
+
+
+def _accepted(network: Network, points: Any) -> np.ndarray:
+    """Return the points of a person, (P, n), at which the network must be finite."""
+    x = np.atleast_2d(np.asarray(points, float))
+    if x.ndim != 2 or x.shape[1] != network.input_size or not len(x):
+        raise ShapeError(f"points of shape {np.shape(points)} received; (P, {network.input_size}) expected.")
+    if not (np.isfinite(x).all() and np.isfinite(_values(network, x)).all()):
+        raise InputError("points received at which the network is not finite; others expected for the self-test.")
+    return x
 
 
 def _check(function: Function, points: int, given: dict[str, Buffer], results: dict[str, Checked]) -> Check:
