@@ -161,7 +161,7 @@ def code(model: str, language: str | None, output: str, force: bool, no_check: b
 def _language(output: str) -> str:
     """Return the language that the ending of a file says."""
     ending, languages = os.path.splitext(output)[1], na.api.resolve("languages")
-    found = [key for key, language in languages.items() if language.suffix == ending]
+    found: list[str] = [key for key, language in languages.items() if language.suffix == ending]
     if not found:
         raise UsageError(
             f"{shown(output)}: no language is known by its ending; --language {'|'.join(languages)} expected."

@@ -98,9 +98,9 @@ class C(Blocked):
         extents = [loop.extents for f in program.functions for loop in f.loops if _has_functions(loop)]
         self.vector = self.dtype == np.float64 and any(e and e[-1] >= self.lanes for e in extents)
         if self.dtype == np.float32:
-            self.functions = {name: _single(text) for name, text in self.functions.items()}
+            self.templates = {name: _single(text) for name, text in self.templates.items()}
         if self.vector:
-            self.functions = {**self.functions, "exp": "exp_({0})", "tanh": "tanh_({0})"}
+            self.templates = {**self.templates, "exp": "exp_({0})", "tanh": "tanh_({0})"}
             self._taken |= {"exp_", "tanh_"}
 
     def head(self) -> list[str]:

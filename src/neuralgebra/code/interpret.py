@@ -123,7 +123,8 @@ class _Turn:
     def call(self, e: Call, box: tuple[int, ...]) -> Any:
         """Return a function of expressions."""
         if e.function == "select":
-            return self.select(*e.arguments, box=box)
+            condition, yes, no = e.arguments
+            return self.select(condition, yes, no, box)
         arguments = [self.value(a, box) for a in e.arguments]
         if isinstance(e.function, Primitive):
             return e.function.definition(self.k, *arguments)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from functools import cached_property
+from types import MappingProxyType
 from typing import Any, ClassVar
 
 import numpy as np
@@ -111,7 +112,7 @@ class Language:
     update: ClassVar[str]
     entry: ClassVar[str] = "{array}[{place}]"
     call: ClassVar[str] = "{name}({arguments})"
-    infix: ClassVar[Mapping[str, str]] = {}
+    infix: ClassVar[Mapping[str, str]] = MappingProxyType({})
     negation: ClassVar[str] = "-"
     functions: ClassVar[Mapping[str, str]]
     reserved: ClassVar[Collection[str]] = frozenset()
@@ -120,6 +121,7 @@ class Language:
         self.program, self.name = program, f"{name}_" if name.lower() in self.reserved else name
         self.dtype = program.dtype
         self.type = self.types[self.dtype.name]
+        self.templates: Mapping[str, str] = self.functions
         self._names: dict[Any, str] = {}
         self._count_of_sums, self._sums_share_a_block = itertools.count(1), False
         self._taken = {w.lower() for w in self.reserved} | {name.lower()}
@@ -206,14 +208,14 @@ class Language:
         if name == "negative":
             text = self.negation + self.express(e.arguments[0], indices, _UNARY)
             return f"({text})" if level > 2 else text
-        if isinstance(name, Primitive) or name not in self.functions:
+        if isinstance(name, Primitive) or name not in self.templates:
             short = self.helper(name).applied(e.arguments)
             if short is not None:
                 return self.express(short, indices, level)
         arguments = [self.express(a, indices) for a in e.arguments]
-        if isinstance(name, Primitive) or name not in self.functions:
+        if isinstance(name, Primitive) or name not in self.templates:
             return self.call.format(name=self.helper(name).name, arguments=", ".join(arguments))
-        return self.functions[name].format(*arguments)
+        return self.templates[name].format(*arguments)
 
     # Helpers ------------------------------------------------------------------------------------------------------
 
@@ -251,7 +253,7 @@ class Language:
     @property
     def known(self) -> Collection[str]:
         """Operations and functions that need no helper."""
-        return {*INFIX, "negative", *self.functions}
+        return {*INFIX, "negative", *self.templates}
 
     def _made(self, function: Any) -> Helper:
         primitive = function if isinstance(function, Primitive) else FALLBACKS[function]
@@ -259,7 +261,7 @@ class Language:
         names = ("z", "p", "q", "r")[:count]
         inputs = [Buffer(n, 1, "input") for n in names]
         out = Buffer("result", 1, "output")
-        natives = {n for n in self.functions if n != function}
+        natives = {n for n in self.templates if n != function}
         recording = recorded(lambda k, *a: [primitive.stable(k, *a)], (), [1] * count, self.dtype, natives)
         loops = fused(lowered(recording, inputs, {}, _no_table, [(out, None)]), apart=False)
         (loop,) = loops

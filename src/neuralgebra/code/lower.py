@@ -183,7 +183,7 @@ class _Lowering:
         if step.view:
             return self._viewed(function, self.operand(arguments[0]), arguments[1:], shape)
         if isinstance(function, np.ufunc) and function.signature:
-            return getattr(self, f"_{function.__name__}")(*map(self.operand, arguments), shape)
+            return getattr(self, f"_{function.__name__}")(*map(self.operand, arguments), shape)  # type: ignore[no-any-return]
         if isinstance(function, np.ufunc | Primitive):
             return self._elementwise(function, [self.operand(a) for a in arguments], shape)
         return getattr(self, function.__name__)(*arguments, shape=shape)  # type: ignore[no-any-return]
@@ -338,7 +338,7 @@ def _without_last(value: Expression) -> Expression:
 
 
 def _is_unit(a: Operand) -> bool:
-    if isinstance(a, Number):
+    if not isinstance(a, _View):
         return False
     values = a.buffer.values
     if values is None or a.buffer.role != "table" or len(a.shape) != 2 or a.shape[0] != a.shape[1]:

@@ -88,7 +88,7 @@ def points_for(network: Network, count: int = POINTS) -> np.ndarray:
 
 def _values(network: Network, points: np.ndarray) -> np.ndarray:
     with quiet():
-        return np.asarray(network(points))  # type: ignore[operator]
+        return np.asarray(network(points))
 
 
 def checked(program: Program, points: Any = None) -> Program:
