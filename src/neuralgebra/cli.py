@@ -180,8 +180,9 @@ def _language(output: str) -> str:
     show_default=True,
     help="Differences up to TOLERANCE · eps · max(1, largest entry) count as rounding.",
 )
+@click.option("--code", "language", help="Examine the program in this language too.")
 @_JSON
-def check(model: str, data: str | None, rows: int, tolerance: float, as_json: bool) -> int:
+def check(model: str, data: str | None, rows: int, tolerance: float, language: str | None, as_json: bool) -> int:
     """Compare with onnxruntime (values) and ball arithmetic (derivatives).
 
     Prints the largest differences and whether they are within rounding; if not, the exit code is 5.
@@ -191,7 +192,7 @@ def check(model: str, data: str | None, rows: int, tolerance: float, as_json: bo
     network = na.load(model)
     points = np.random.default_rng(0).normal(size=(rows, network.input_size)) if data is None else _rows(network, data)
     source = na.api.resolve("read_bytes")(model)
-    found = network.check(points, model=source if model.lower().endswith(".onnx") else None)
+    found = network.check(points, model=source if model.lower().endswith(".onnx") else None, code=language)
     found = dataclasses.replace(found, tolerance=tolerance)
     if as_json:
         _print(_json(found.plain()))

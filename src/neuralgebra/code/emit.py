@@ -17,7 +17,8 @@ from neuralgebra.network.network import Network
 
 __all__ = ["LANGUAGES", "code", "with_check", "written"]
 
-LANGUAGES: dict[str, type[Language]] = {language.key: language for language in (C,)}
+_TABLES: tuple[type[Language], ...] = (C,)
+LANGUAGES = {language.key: language for language in _TABLES}
 HIGHEST = 3
 PRODUCTS = ("jvp", "vjp", "hvp")
 

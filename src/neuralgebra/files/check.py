@@ -13,6 +13,7 @@ import onnx
 from neuralgebra.arithmetic.balls import Balls
 from neuralgebra.calculus.derivatives import hessian, jacobian, jets, value
 from neuralgebra.calculus.run import accept
+from neuralgebra.code.certificate import Certified, certify_program
 from neuralgebra.errors import MissingExtra, PrecisionWarning, shown
 from neuralgebra.files import onnx_write
 from neuralgebra.network.network import Network
@@ -21,6 +22,7 @@ __all__ = ["Check", "Difference", "check"]
 
 _NAMES = ("value", "Jacobian", "Hessian")
 _BALL_ROWS = 20
+_PROGRAM_ROWS = 3
 
 
 @dataclass(frozen=True)
@@ -84,16 +86,19 @@ class Check:
         What could not be compared as asked, and what was done instead.
     tolerance : float
         Differences up to tolerance · eps · max(1, largest entry) count as rounding.
+    program : Certified, optional
+        What is certain of the network's program in another language.
     """
 
     differences: tuple[Difference, ...]
     remarks: tuple[str, ...] = ()
     tolerance: float = 1e4
+    program: Certified | None = None
 
     @property
     def agrees(self) -> bool:
-        """Whether every difference is within rounding."""
-        return all(d.within(self.tolerance) for d in self.differences)
+        """Whether every difference is within rounding, and the program is the network."""
+        return all(d.within(self.tolerance) for d in self.differences) and (not self.program or self.program.agrees)
 
     @property
     def verdict(self) -> str:
@@ -102,19 +107,24 @@ class Check:
         if self.agrees:
             return f"agree within rounding: every difference is at most {bound}"
         beyond = [f"{d.quantity} against {d.against}" for d in self.differences if not d.within(self.tolerance)]
+        if not beyond:
+            return "DISAGREE: the program is not the network within its roundings"
         return f"DISAGREE: more than {bound} in {'; '.join(beyond)}"
 
     def plain(self) -> dict[str, Any]:
         """Return what was found as plain data: agrees, tolerance, differences, remarks."""
         differences = [{**vars(d), "agrees": d.within(self.tolerance)} for d in self.differences]
-        found = {"agrees": self.agrees, "tolerance": self.tolerance}
-        return {**found, "differences": differences, "remarks": list(self.remarks)}
+        found: dict[str, Any] = {"agrees": self.agrees, "tolerance": self.tolerance}
+        found |= {"differences": differences, "remarks": list(self.remarks)}
+        return found if self.program is None else {**found, "program": self.program.plain()}
 
     def __str__(self) -> str:
-        return "\n".join([*map(str, self.differences), *(f"note: {r}" for r in self.remarks), self.verdict])
+        program = [] if self.program is None else [str(self.program)]
+        remarks = [f"note: {r}" for r in self.remarks]
+        return "\n".join([*map(str, self.differences), *program, *remarks, self.verdict])
 
 
-def check(network: Network, x: Any, *, model: bytes | None = None, bits: int = 128) -> Check:
+def check(network: Network, x: Any, *, model: bytes | None = None, bits: int = 128, code: str | None = None) -> Check:
     """Compare values with onnxruntime, and value, Jacobian and Hessian with ball arithmetic.
 
     Parameters
@@ -127,6 +137,10 @@ def check(network: Network, x: Any, *, model: bytes | None = None, bits: int = 1
         The ONNX file that the network was read from; by default f is written to ONNX first.
     bits : int
         Precision of the balls.
+    code : str, optional
+        A language, as for `code`: then the program in it is examined too. Its constants must read back to the same
+        bits; on 200-bit balls it must overlap the network; and run on this machine, where it can be, it must be off by
+        no more than its roundings, in units of u·M, M the majorant of each number.
 
     Returns
     -------
@@ -148,12 +162,13 @@ def check(network: Network, x: Any, *, model: bytes | None = None, bits: int = 1
     _, points = accept(network, np.asarray(x, dtype=np.float64))
     points = points.reshape(-1, network.input_size)
     exact = _against_balls(network, points[:_BALL_ROWS], bits)
+    program = None if code is None else certify_program(network, code, points[:_PROGRAM_ROWS])
     source, remark = _exported(network) if model is None else (model, "")
     try:
         first, note = _against_runtime(network, points, source)
     except MissingExtra as error:
-        return Check(exact, (str(error),))
-    return Check((first, *exact), tuple(r for r in (remark, note) if r))
+        return Check(exact, (str(error),), program=program)
+    return Check((first, *exact), tuple(r for r in (remark, note) if r), program=program)
 
 
 def _exported(network: Network) -> tuple[bytes, str]:
