@@ -77,7 +77,7 @@ def nearest(value: flint.fmpq) -> float:
 
 def above(value: flint.fmpq) -> float:
     """Return the smallest double that is not below a rational."""
-    return -below(-value)
+    return 0.0 - below(-value)  # never -0.0
 
 
 def below(value: flint.fmpq) -> float:

@@ -213,7 +213,7 @@ def formula(
     >>> print(f.formula(box=[(0, 1)], tol=0.01).text())
     # on 0.0 <= x1 <= 1.0
     # units: 0 removed (none), 1 kept
-    # exact there; at most 1 digits, 0 of 3 numbers left out
+    # exact there; up to 1 digit, 0 of 3 numbers left out
     z1_1 = 2.0*x1 + 1
     a1_1 = tanh(z1_1)
     y1 = 0.5*a1_1

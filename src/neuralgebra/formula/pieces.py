@@ -250,7 +250,7 @@ class _Walk:
             case Maximum():
                 return self._maximum(place, layer, arguments[0])
         raise UnsupportedError(
-            f"place {place}, {shown(layer)}, is not piecewise linear; affine layers, piecewise linear activations and "
+            f"place {place}, {layer}, is not piecewise linear; affine layers, piecewise linear activations and "
             "maxima expected.\nf.taylor(x, v, order) and f.formula(…, tol=, box=) serve smooth networks."
         )
 
@@ -272,7 +272,7 @@ class _Walk:
             reason = obstacle(function)
             if reason:
                 raise UnsupportedError(
-                    f"place {place}, {shown(function)}, {reason}; piecewise linear activations expected.\n"
+                    f"place {place}, {function}, {reason}; piecewise linear activations expected.\n"
                     "f.taylor(x, v, order) and f.formula(…, tol=, box=) serve smooth networks."
                 )
         found = [segments(f).at(z) for f, z in zip(functions, self._values(form), strict=True)]  # type: ignore[union-attr]

@@ -229,7 +229,7 @@ class _Rebuilt:
 
     def _affine(self, layer: Affine, source: int, rows: Sequence[int]) -> int:
         columns, constants = self._columns(layer, source, rows)
-        whole = list(rows) == list(range(layer.weight.rows)) and len(columns) == layer.weight.columns
+        whole = list(rows) == list(range(layer.weight.rows)) and columns == list(range(layer.weight.columns))
         if whole:
             return self._merged(layer, self.take(source, columns))
         weight = layer.weight.dense()[rows]

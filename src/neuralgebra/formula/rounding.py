@@ -64,7 +64,7 @@ def rounded(form: Form, digits: int) -> Rounded:
     Returns
     -------
     Rounded
-        Numbers and errors, which hold for the decimals that are printed and for the doubles that they are read as.
+        Numbers and errors: those of the doubles, and with fewer than 17 digits of the decimals that are printed, too.
 
     Raises
     ------
@@ -84,7 +84,8 @@ def _rounded(value: flint.fmpq, digits: int) -> tuple[float, float]:
         number = float(f"{number:.{digits}g}") if digits else 0.0
     if np.isinf(number):
         return number, np.inf
-    readings = (Fraction(number), Fraction(repr(number)))
+    # With every digit a decimal is the name of a double; with fewer it may be read as the decimal that it is.
+    readings = [Fraction(number), *([Fraction(repr(number))] if digits < EVERY else [])]
     exact = fraction(value)
     return number, above(_K.scalar(max(abs(reading - exact) for reading in readings)))
 

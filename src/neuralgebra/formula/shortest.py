@@ -71,7 +71,7 @@ def _worst(reduction: Reduction, parts: Sequence[Rounded]) -> float:
 def _digits(influences: np.ndarray, amount: float) -> np.ndarray:
     """Return how many digits numbers need to contribute at most an amount to the error; 0 leaves a number out."""
     with np.errstate(divide="ignore"):
-        digits = np.ceil(1 + np.log10(influences / (2 * amount)))
+        digits = np.ceil(1 + np.log10(influences) - np.log10(2 * amount))
     return np.where(influences <= amount, 0, np.clip(digits, 1, EVERY)).astype(int)
 
 

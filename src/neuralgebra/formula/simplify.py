@@ -61,7 +61,7 @@ class Restriction:
         """Return how much was removed, in one line."""
         kinds = Counter("constant" if _is_number(r.change) else "linear" for r in self.removed if r.change[0] == "=")
         left = sum(r.change[0] != "=" for r in self.removed)
-        parts = [f"{n} {kind}" for kind, n in sorted(kinds.items())] + [f"{left} rivals of maxima"] * bool(left)
+        parts = [f"{n} {kind}" for kind, n in sorted(kinds.items())] + [f"{left} in maxima"] * bool(left)
         return f"{len(self.removed)} removed ({', '.join(parts) or 'none'}), {self.kept} kept"
 
 
@@ -231,7 +231,9 @@ def _bound(found: Reduction, parts: Sequence[Rounded], tol: float | None) -> flo
 def _remark(found: Reduction, parts: Sequence[Rounded]) -> str:
     shown_numbers = [v for part in parts for v in part.numbers[part.numbers != 0].tolist()]
     most = max((_places(v) for v in shown_numbers), default=0)
-    return f"at most {most} digits, {found.count - len(shown_numbers)} of {found.count} numbers left out"
+    return (
+        f"up to {most} digit{'s' * (most != 1)}, {found.count - len(shown_numbers)} of {found.count} numbers left out"
+    )
 
 
 def _places(number: float) -> int:

@@ -1,0 +1,529 @@
+"""Networks on a box: what is removed, that nothing else changes, and that no error exceeds its proven bound."""
+
+from __future__ import annotations
+
+import itertools
+from fractions import Fraction
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+import neuralgebra as na
+from neuralgebra.errors import InputError, NotCertifiedError, ResourceError, ShapeError, UnsupportedError
+from neuralgebra.formula import rounding
+from neuralgebra.formula.box import box_of_text
+from neuralgebra.formula.reduction import Reduction
+from neuralgebra.formula.simplify import box_of
+from oracles_exact import evaluate, exact, linear_networks, places
+from strategies import after, networks, points
+from test_formula import run
+
+
+def net(activation="relu", seed=0, sizes=(2, 6, 6, 2), scale=1.0):
+    rng = np.random.default_rng(seed)
+    pairs = itertools.pairwise(sizes)
+    layers = [(rng.normal(size=(m, n)) * scale, rng.normal(size=m)) for n, m in pairs]
+    return na.Network.from_layers(layers, activation)
+
+
+def boxes(size):
+    """Boxes of short decimals, some of them flat."""
+    end = st.integers(-16, 16).map(lambda v: v / 8)
+    return st.lists(st.tuples(end, end).map(sorted).map(tuple), min_size=size, max_size=size)
+
+
+def inside(box, count, seed=0):
+    """Corners of a box, then random points of it."""
+    corners = np.array(list(itertools.product(*box)))
+    low, high = np.array(box).T
+    return np.concatenate([corners, np.random.default_rng(seed).uniform(low, high, size=(count, len(box)))])
+
+
+# What is removed --------------------------------------------------------------------------------------------------
+
+
+@settings(max_examples=60)
+@given(st.data())
+def test_the_smaller_network_is_the_network_on_the_box_exactly(data):
+    f = data.draw(linear_networks())
+    box = data.draw(boxes(2))
+    smaller = f.restricted(box).network
+    for x in inside(box, 3):
+        assert evaluate(smaller, exact(x)) == evaluate(f, exact(x))
+
+
+@settings(max_examples=40)
+@given(st.data())
+def test_with_every_kind_of_layer_values_and_derivatives_are_the_same(data):
+    f = data.draw(networks(inputs=2, depth=3))
+    box = data.draw(boxes(2))
+    found = f.restricted(box)
+    x = inside(box, 5)[4:]
+    for mine, theirs in zip(found.network.derivatives(x), f.derivatives(x), strict=True):
+        scale = max(1.0, np.abs(theirs).max())
+        assert np.allclose(mine, theirs, rtol=0, atol=1e-11 * scale)
+    assert (found.network.input_names, found.network.output_names) == (f.input_names, f.output_names)
+
+
+@settings(max_examples=40)
+@given(st.data())
+def test_of_one_layer_just_those_units_go_that_do_not_bend(data):
+    """The range of an affine function on a box is that of its corners, so that here nothing is left to chance."""
+    f = after(na.Network.identity(2), na.Affine(data.draw(st_weights(4)), data.draw(st_weights(4))[:, 0]))
+    g = after(f, na.Elementwise("relu"))
+    box = data.draw(boxes(2))
+    corners = [evaluate(f, list(map(Fraction, c))) for c in itertools.product(*box)]
+    bent = [min(z) <= 0 < max(z) for z in zip(*corners, strict=True)]
+    found = g.restricted(box)
+    assert {r.name for r in found.removed} == {f"a1_{i + 1}" for i, b in enumerate(bent) if not b}
+    assert found.kept == sum(bent)
+
+
+def st_weights(rows):
+    return st.lists(st.integers(-8, 8), min_size=2 * rows, max_size=2 * rows).map(
+        lambda v: np.array(v, dtype=float).reshape(rows, 2) / 4
+    )
+
+
+def test_every_reason_is_true():
+    f = net(sizes=(2, 8, 8, 1))
+    box = [(0.0, 0.5), (-0.25, 0.25)]
+    found = f.restricted(box)
+    assert len(found.removed) > 8
+    values = np.array([[[float(v) for v in z] for z in places(f, exact(x))[1:4:2]] for x in inside(box, 50)])
+    for removed in found.removed:
+        layer, unit = (int(v) for v in removed.name[1:].split("_"))
+        z = values[:, layer - 1, unit - 1]
+        low, argument, high = removed.reason.split(" <= ")
+        assert float(low) <= z.min() <= z.max() <= float(high)
+        assert argument == f"z{layer}_{unit}"
+        assert (removed.change == "= 0") == (float(high) <= 0)
+        assert (removed.change == f"= z{layer}_{unit}") == (float(low) > 0)
+
+
+def test_a_unit_at_its_kink_stays_where_a_derivative_would_change():
+    f = na.Network.function("relu")
+    assert f.restricted([(0, 1)]).kept == 1
+    assert f.restricted([(-1, 0)]).kept == 0
+    assert f.restricted([(5e-324, 1)]).kept == 0
+    assert na.Network.function("elu").restricted([(0, 1)]).kept == 1
+    assert na.Network.function("elu").restricted([(0.5, 1)]).kept == 0
+    assert na.Network.function("hardswish").restricted([(-9, -4)]).kept == 0
+    assert na.Network.function("hardswish").restricted([(-9, -2)]).kept == 1
+    assert na.Network.function("sign").restricted([(0, 2)]).kept == 1
+    assert str(na.Network.function("sign").restricted([(1, 2)]).removed[0]) == "a1_1 = 1, since 1 <= x1 <= 2"
+
+
+def test_constants_that_are_not_zero_enter_the_bias_exactly():
+    rng = np.random.default_rng(0)
+    weight, bias = rng.normal(size=(3, 4)), rng.normal(size=3)
+    low, high = -0.7, 0.3
+    f = na.Network.from_layers(
+        [(np.eye(4, 1) + 0.25, [9.0, -9.0, 9.0, 0.0]), (weight, bias), (np.ones((1, 3)), None)],
+        [na.activation("hardtanh", low=low, high=high), "tanh"],
+    )
+    found = f.restricted([(-0.5, 0.5)])
+    assert [r.change for r in found.removed] == ["= 0.3", "= -0.7", "= 0.3", "= z1_4"]
+    first = found.network.nodes[1].layer
+    assert not any(isinstance(node.layer, na.Elementwise) and node.layer.only is None for node in found.network.nodes)
+    inner = na.Network(found.network.nodes[:-2], len(found.network.nodes) - 2, 1)
+    outer = na.Network(f.nodes[:3], 3, 1)
+    assert isinstance(first, na.Affine)
+    for x in (-0.5, 0.125, 0.5):
+        z = [Fraction(v) for v in (high, low, high)] + [
+            evaluate(outer[3], [Fraction(x)])[0] if False else Fraction(x) / 4
+        ]
+        truth = [Fraction(b) + sum(Fraction(w) * v for w, v in zip(row, z, strict=True))
+                 for row, b in zip(weight.tolist(), bias.tolist(), strict=True)]  # fmt: skip
+        assert evaluate(inner, [Fraction(x)]) == truth
+
+
+def test_rivals_that_never_win_are_left_out_of_a_maximum():
+    f = na.Network.from_layer(na.Maximum([[0, 1, 2], [1, 2, 2]]), 3)
+    found = f.restricted([(0, 1), (2, 3), (2.5, 4)])
+    assert [str(r) for r in found.removed] == ["m1_1 leaves x1 out, since x1 - x2 <= -1"]
+    assert found.network.nodes[-1].layer.groups.tolist() == [[0, 1], [0, 1]]
+    single = f.restricted([(0, 1), (2, 3), (4, 5)])
+    assert (single.kept, single.network([0.5, 2.5, 4.5]).tolist()) == (0, [4.5, 4.5])
+    tied = na.Network.from_layer(na.Maximum([[1, 0]]), 2).restricted([(0, 1), (1, 2)])
+    assert [r.change for r in tied.removed] == ["leaves x1 out"]
+    other = na.Network.from_layer(na.Maximum([[0, 1]]), 2).restricted([(0, 1), (1, 2)])
+    assert other.removed == ()
+
+
+def test_what_is_untouched_stays_as_it_is():
+    f = net("tanh")
+    assert f.restricted([(-1, 1)] * 2).network == f
+    g = net("relu", seed=1)
+    assert g.restricted([(-99, 99)] * 2).network == g
+    rng = np.random.default_rng(0)
+    weight = na.Convolution(rng.normal(size=(2, 2)), [[0, 1], [1, 2]], 3)
+    conv = na.Network.from_layer(na.Affine(weight), 3)
+    smaller = after(after(conv, na.Elementwise("relu")), na.Affine(weight_of(4, rng))).restricted([(1, 2)] * 3).network
+    assert any(isinstance(n.layer, na.Affine) and isinstance(n.layer.weight, na.Convolution) for n in smaller.nodes)
+
+
+def weight_of(columns, rng):
+    return rng.normal(size=(1, columns))
+
+
+def test_units_that_are_gone_take_their_weights_with_them():
+    f = net("relu", sizes=(3, 16, 16, 1))
+    found = f.restricted([(0, 0.1)] * 3)
+    assert found.network.parameter_count < f.parameter_count / 2
+    assert "constant" in found.summary()
+    assert found.text().splitlines()[0] == "on 0.0 <= x1 <= 0.1, 0.0 <= x2 <= 0.1, 0.0 <= x3 <= 0.1:"
+    assert len(str(found).splitlines()) == 2 + len(found.removed)
+
+
+def test_affine_layers_that_become_neighbours_are_multiplied_out_where_that_is_exact():
+    f = na.Network.from_layers([([[1.0, 2.0], [0.5, 1.0]], [8.0, 8.0]), ([[2.0, 4.0]], [1.0])], "relu")
+    (node,) = f.restricted([(0, 1), (0, 1)]).network.nodes
+    assert (node.layer.weight.dense().tolist(), node.layer.bias.tolist()) == ([[4.0, 8.0]], [49.0])
+    third = na.Network.from_layers([([[1 / 3, 1 / 7]], [8.0]), ([[1 / 3]], [1.0])], "relu")
+    assert len(third.restricted([(0, 1), (0, 1)]).network.nodes) == 2
+
+
+def test_a_network_of_float32_stays_one():
+    rng = np.random.default_rng(1)
+    layers = [(rng.normal(size=(8, 2)).astype(np.float32), None), (rng.normal(size=(1, 8)).astype(np.float32), None)]
+    f = na.Network.from_layers(layers, "relu6")
+    smaller = f.restricted([(0.5, 1), (0.5, 1)]).network
+    assert smaller.dtype == np.float32
+    assert evaluate(smaller, exact([0.75, 0.6])) == evaluate(f, exact([0.75, 0.6]))
+
+
+def test_constants_beyond_the_range_of_the_numbers_are_refused():
+    f = na.Network.from_layers([([[1.0]], None), ([[1e308, 1e308]], None)][:1], "relu")
+    clip = na.activation("hardtanh", low=-8.0, high=8.0)
+    g = na.Network.from_layers([([[1e308]], None)]) @ after(f, na.Elementwise(clip))
+    with pytest.raises(ResourceError, match="beyond the range of float64"):
+        g.restricted([(9, 10)])
+
+
+# Formulas on a box ------------------------------------------------------------------------------------------------
+
+
+@settings(max_examples=30)
+@given(st.data())
+def test_the_formula_on_a_box_is_the_network_there(data):
+    f = data.draw(networks(inputs=2, depth=3))
+    box = data.draw(boxes(2))
+    form = f.formula(1, box=box)
+    x = inside(box, 1)[4]
+    values = run(form.text(), f.input_names, x)
+    jacobian = f.jacobian(x)
+    scale = max(1.0, np.abs(jacobian).max(), np.abs(f(x)).max())
+    for i, y in enumerate(f.output_names):
+        assert abs(values[y] - f(x)[i]) <= 1e-11 * scale
+        for j, u in enumerate(f.input_names):
+            assert abs(values[f"d{y}_d{u}"] - jacobian[i, j]) <= 1e-10 * scale
+
+
+def test_a_formula_on_a_box_is_short_and_says_what_it_is():
+    f = net("relu", sizes=(3, 16, 16, 1))
+    form = f.formula(box=[(0, 0.1)] * 3)
+    lines = form.text().splitlines()
+    assert len(form) < len(f.formula()) / 4
+    assert lines[0] == "# on 0.0 <= x1 <= 0.1, 0.0 <= x2 <= 0.1, 0.0 <= x3 <= 0.1"
+    assert lines[1] == f"# units: {form.simplification.restriction.summary()}"
+    assert lines[2].startswith("# every error there is at most ")
+    assert 0 < form.bound < 1e-13
+    assert form.latex().splitlines()[0] == "%" + lines[0][1:]
+    assert f.formula().bound is None
+    assert f.formula(1, box=[(0, 0.1)] * 3).bound is None
+    wide = net(sizes=(30, 4, 1)).formula(box=[(0, 1)] * 30)
+    assert wide.text().splitlines()[0] == "# on a box of 30 inputs"
+
+
+def test_a_narrow_layer_is_not_multiplied_out_into_a_longer_formula():
+    f = na.Network.from_layers([(np.full((1, 8), 0.3), [9.0]), (np.full((8, 1), 0.7), None)], "relu")
+    form = f.formula(box=[(0, 1)] * 8)
+    assert form.simplification.network.parameter_count == 8 + 1 + 8
+    assert form.simplification.restriction.kept == 0
+
+
+def worst(f, form, x):
+    """How far a formula is from the network at points, beyond the rounding errors of both evaluations."""
+    truth = f(x)
+    found = form.simplification.network(x)
+    return np.max(np.abs(found - truth), initial=0.0) - 1e-13 * max(1.0, np.abs(truth).max())
+
+
+ACTIVATIONS = ("relu", "tanh", "sigmoid", "softplus", "gelu", "silu", "elu", "selu", "abs", "hardtanh", "sin", "square",
+               "gaussian", "hardswish", "softsign", "leaky_relu", "exp", "mish")  # fmt: skip
+
+
+@pytest.mark.parametrize("activation", ACTIVATIONS)
+@pytest.mark.parametrize("tol", [0.3, 1e-3, 1e-8])
+def test_no_error_exceeds_the_bound_at_ten_thousand_points(activation, tol):
+    f = net(activation, seed=2, sizes=(2, 5, 4, 2), scale=0.6)
+    box = [(-1.0, 1.0), (0.0, 2.0)]
+    form = f.formula(box=box, tol=tol)
+    assert form.bound <= tol
+    assert worst(f, form, inside(box, 10_000)) <= form.bound
+
+
+@settings(max_examples=40)
+@given(st.data())
+def test_no_error_exceeds_the_bound_of_any_network(data):
+    f = data.draw(networks(inputs=2, depth=3))
+    box = data.draw(boxes(2))
+    form = f.formula(box=box, digits=data.draw(st.integers(1, 5)))
+    if form.bound is not None:
+        assert worst(f, form, inside(box, 300)) <= form.bound
+
+
+@settings(max_examples=30)
+@given(st.data())
+def test_no_exact_error_exceeds_the_bound(data):
+    """Of piecewise linear networks in fractions, where nothing is excused by rounding."""
+    f = data.draw(linear_networks())
+    box = data.draw(boxes(2))
+    form = f.formula(box=box, digits=data.draw(st.integers(1, 17)))
+    for x in inside(box, 3):
+        found, truth = evaluate(form.simplification.network, exact(x)), evaluate(f, exact(x))
+        assert max(abs(a - b) for a, b in zip(found, truth, strict=True)) <= Fraction(form.bound)
+
+
+@pytest.mark.parametrize("digits", [1, 2, 4, 17])
+def test_the_bound_of_an_affine_network_is_the_largest_error(digits):
+    """On a box around 0 it is attained at a corner: nothing is given away."""
+    f = net(sizes=(3, 2))
+    form = f.formula(box=[(-2, 2)] * 3, digits=digits)
+    (weight, bias), (coarse, shift) = f.layers_list()[0], form.simplification.network.layers_list()[0]
+    errors = [
+        sum(2 * abs(Fraction(a) - Fraction(b)) for a, b in zip(*rows, strict=True)) + abs(Fraction(c) - Fraction(d))
+        for rows, c, d in zip(
+            zip(weight.tolist(), coarse.tolist(), strict=True), bias.tolist(), shift.tolist(), strict=True
+        )
+    ]
+    assert max(errors) <= Fraction(form.bound)
+    assert form.bound == pytest.approx(float(max(errors)), rel=1e-12, abs=1e-15)
+
+
+@pytest.mark.parametrize("layer", [na.Softmax(), na.Softmax(log=True), na.Maximum([[0, 1, 2], [1, 2, 3]])])
+def test_bounds_hold_behind_other_layers(layer):
+    rng = np.random.default_rng(4)
+    f = na.Network.from_layers([(rng.normal(size=(4, 2)), rng.normal(size=4))], output="tanh")
+    f = na.Network.from_layers([(rng.normal(size=(2, layer.sizes([4]))), None)]) @ after(f, layer)
+    box = [(-1, 1), (-1, 1)]
+    for digits in (1, 2, 3):
+        form = f.formula(box=box, digits=digits)
+        error = worst(f, form, inside(box, 10_000))
+        assert form.bound / 200 < error <= form.bound
+
+
+def test_bounds_hold_for_products_and_are_unknown_for_others():
+    f, g = net("tanh", sizes=(2, 3, 2)), net("sigmoid", seed=1, sizes=(2, 3, 2))
+    box = [(-1, 1), (-1, 1)]
+    form = (f * g).formula(box=box, digits=2)
+    assert form.bound / 100 < worst(f * g, form, inside(box, 10_000)) <= form.bound
+    power = after(f * f + 1, na.PowerProduct([[1.5, 0.5]]))
+    assert power.formula(box=box, digits=2).bound is None
+    with pytest.raises(UnsupportedError, match="PowerProduct 2→1 has no bound"):
+        power.formula(box=box, tol=0.1)
+
+
+def test_a_jump_within_reach_is_part_of_the_bound():
+    f = na.Network.from_layers([([[1.0]], [-0.123456]), ([[1.0]], None)], "step")
+    near, far = f.formula(box=[(-1, 1)], digits=2), f.formula(box=[(0.5, 1)], digits=2)
+    assert (near.bound >= 1, far.bound) == (True, 0.0)
+    assert worst(f, near, np.array([[0.1215]])) > 0.9
+    with pytest.raises(NotCertifiedError, match="with every digit the bound on this box is 1"):
+        (f @ na.Network.from_layers([([[1 / 3]], [1 / 700])])).formula(box=[(-1, 1)], tol=0.5)
+
+
+def test_a_range_outside_of_the_domain_has_no_bound():
+    f = na.Network.from_layers([([[1.0]], [0.123456]), ([[1.0]], None)], "log")
+    assert f.formula(box=[(-1, 1)], digits=2).bound is None
+    assert f.formula(box=[(1, 2)], digits=2).bound < 0.01
+    with pytest.raises(NotCertifiedError, match="with every digit the bound on this box is inf"):
+        (f @ na.Network.from_layers([([[1 / 3]], [1 / 7])])).formula(box=[(-1, 1)], tol=1)
+
+
+# The tests would see a bound that is not one ----------------------------------------------------------------------
+
+
+def forgets(name):
+    """A bound with a mistake that people make."""
+    part = rounding._propagated
+
+    def without_bias(rounded, errors, sizes):
+        cut = rounded.errors.copy()
+        cut[0] = 0
+        return part(rounding.Rounded(rounded.numbers, cut), errors, sizes)
+
+    def without_weights(rounded, errors, sizes):
+        cut = rounded.errors.copy()
+        cut[1:] = 0
+        return part(rounding.Rounded(rounded.numbers, cut), errors, sizes)
+
+    def without_earlier_layers(rounded, errors, sizes):
+        return part(rounded, errors * 0, sizes)
+
+    def with_sizes_of_one(rounded, errors, sizes):
+        return part(rounded, errors, np.minimum(sizes, 1.0))
+
+    return locals()[name]
+
+
+@pytest.mark.parametrize("mistake", ["without_bias", "without_weights", "without_earlier_layers", "with_sizes_of_one"])
+def test_a_bound_that_forgets_a_term_is_caught(mistake, monkeypatch):
+    """By the very check of the property tests, on one of a few networks."""
+    monkeypatch.setattr(rounding, "_propagated", forgets(mistake))
+    box = [(-4.0, 4.0)]
+    caught = 0
+    for seed in range(12):
+        f = net("relu", seed, sizes=(1, 2, 1))
+        form = f.formula(box=box, digits=1)
+        caught += worst(f, form, inside(box, 1000)) > form.bound
+    assert caught >= 3
+
+
+def test_a_bound_with_the_slope_of_a_point_is_caught(monkeypatch):
+    """The slope counts over the whole range: that of sin at 0 alone would be 1, that of x² would be 0."""
+    unit = rounding._unit
+    zero = rounding._K.scalar(0)
+    monkeypatch.setattr(rounding, "_unit", lambda k, f, ends, error: unit(k, f, (zero, zero), error))
+    f = na.Network.from_layers([([[1.26]], None), ([[1.0]], None)], "square")
+    form = f.formula(box=[(-4, 4)], digits=1)
+    assert worst(f, form, inside([(-4.0, 4.0)], 100)) > form.bound
+
+
+# The shortest -----------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("activation", ["relu", "tanh", "gelu"])
+@pytest.mark.parametrize("tol", [1.0, 0.1, 1e-3, 1e-6])
+def test_the_formula_within_a_tolerance_is_not_longer_than_with_equal_digits(activation, tol):
+    f = net(activation, seed=7, sizes=(3, 6, 1))
+    box = [(-1, 1)] * 3
+    equal = next(form for d in range(1, 18) if (form := f.formula(box=box, digits=d)).bound <= tol)
+    form = f.formula(box=box, tol=tol)
+    assert len(form.text()) <= 1.02 * len(equal.text())
+    assert form.bound > tol / 100
+
+
+def test_weights_that_do_not_matter_are_left_out_and_their_units_with_them():
+    f = na.Network.from_layers([([[1.0, 1e-9], [2.0, 1.0]], None), ([[1.0, 1e-7]], [0.5])], "tanh")
+    form = f.formula(box=[(-1, 1)] * 2, tol=1e-3)
+    assert form.text().splitlines()[2:] == [
+        "# every error there is at most 1.006e-07, proven; up to 1 digit, 4 of 7 numbers left out",
+        "a1_1 = tanh(x1)",
+        "y1 = a1_1 + 0.5",
+    ]
+    assert form.bound <= 1e-3
+
+
+def test_a_network_that_is_constant_within_the_tolerance():
+    f = na.Network.from_layers([([[1e-5]], [0.25]), ([[1.0]], None)], "tanh")
+    text = f.formula(box=[(0, 1)], tol=1e-3).text().splitlines()
+    assert text[-1].startswith("y1 = ")
+    assert "x1" not in text[-1]
+
+
+# Bad input --------------------------------------------------------------------------------------------------------
+
+BAD = {
+    "the low end first expected": [(1, -1), (0, 1)],
+    "two finite numbers expected": [(0, np.inf), (0, 1)],
+    "two finite numbers": [(0, np.nan), (0, 1)],
+    "range \\(0,\\) of 'x1' received": [(0,), (0, 1)],
+    "range None of 'x1'": [None, (0, 1)],
+    "range 3 of 'x1'": [3, (0, 1)],
+    "a box with unknown input 'z' received": {"x1": (0, 1), "x2": (0, 1), "z": (0, 1)},
+    "no range of 'x2' received": {"x1": (0, 1)},
+    "for each input, or a dict": 3.0,
+    "for each input, or a dict, expected": "x1=0:1",
+}
+
+
+@pytest.mark.parametrize("message", BAD)
+def test_a_bad_box_is_refused(message):
+    for ask in (lambda f: f.restricted(BAD[message]), lambda f: f.formula(box=BAD[message])):
+        with pytest.raises(InputError, match=message):
+            ask(net())
+
+
+def test_a_box_of_another_size_is_refused():
+    with pytest.raises(ShapeError, match="a box of 3 ranges received; 2 expected, for x1, x2"):
+        net().restricted([(0, 1)] * 3)
+
+
+def test_a_box_by_name_by_position_and_as_array_is_one():
+    f = net()
+    pairs = [(-1.0, 1.0), (0.0, 2.0)]
+    assert box_of(f, pairs) == box_of(f, np.array(pairs)) == box_of(f, {"x2": (0, 2), "x1": (-1, 1)})
+    assert box_of_text(f, " x2=0:2, x1=-1:1") == box_of(f, pairs)
+    odd = f.rename(inputs=["a,b=", "a"])
+    assert box_of_text(odd, "a=0:2,a,b==-1:1") == box_of(odd, [(-1, 1), (0, 2)])
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("x1=0:1", "no range of 'x2'"),
+        ("x1=0:1,x2=1", "range '1' of 'x2' received; low:high expected"),
+        ("x1=0:1,x1=0:1,x2=0:1", "two ranges of 'x1'"),
+        ("x1=0:1,x2=a:1", "two finite numbers expected"),
+        ("x1=0:1,x3=0:1,x2=0:1", "unknown input 'x3'"),
+        ("x1=1:0,x2=0:1", "the low end first"),
+    ],
+)
+def test_a_text_that_is_no_box_is_refused(text, message):
+    with pytest.raises(InputError, match=message):
+        box_of_text(net(), text)
+
+
+@pytest.mark.parametrize("tol", [0, -1.0, np.nan, np.inf, "a", True, None])
+def test_a_tolerance_that_makes_no_sense_is_refused(tol):
+    if tol is None:
+        with pytest.raises(InputError, match="without a box received"):
+            net().formula(tol=1)
+    else:
+        with pytest.raises(InputError, match="a positive number expected"):
+            net().formula(box=[(0, 1)] * 2, tol=tol)
+
+
+def test_a_tolerance_with_digits_or_for_derivatives_is_refused():
+    with pytest.raises(InputError, match="one of them expected"):
+        net().formula(box=[(0, 1)] * 2, tol=1, digits=3)
+    with pytest.raises(UnsupportedError, match="for values, not for derivatives"):
+        net().formula(1, box=[(0, 1)] * 2, tol=1)
+
+
+def test_a_tolerance_below_what_float64_can_give_is_refused_with_what_it_can():
+    with pytest.raises(NotCertifiedError, match=r"tol=1e-30 received; with every digit the bound on this box is \d"):
+        net("relu", sizes=(2, 8, 8, 1)).formula(box=[(0, 0.1)] * 2, tol=1e-30)
+    assert net("tanh").formula(box=[(0, 1)] * 2, tol=1e-30).bound == 0.0
+
+
+def test_ranges_do_not_depend_on_folding():
+    f = net("tanh", sizes=(2, 3, 1))
+    box = box_of(f, [(0, 1)] * 2)
+    assert (
+        Reduction(f, box).ranges.low[:5]
+        == Reduction(f, box, fold=False).ranges.low[:2] + Reduction(f, box).ranges.low[2:5]
+    )
+
+
+def test_what_is_printed_is_within_the_bound():
+    f = net("softplus", seed=3, sizes=(2, 4, 2))
+    box = [(-1.0, 1.0), (0.0, 2.0)]
+    form = f.formula(box=box, tol=1e-2)
+    for x in inside(box, 20):
+        values = run(form.text(), f.input_names, x)
+        assert max(abs(values[y] - v) for y, v in zip(f.output_names, f(x), strict=True)) <= form.bound
+
+
+@given(points(2, rows=1))
+def test_a_box_of_one_point_leaves_nothing_that_bends_of_a_piecewise_linear_network(x):
+    f = net("relu", seed=1)
+    box = [(v, v) for v in x[0].tolist()]
+    found = f.restricted(box)
+    assert found.kept == 0
+    assert np.allclose(found.network(x), f(x), rtol=0, atol=1e-13)
+    assert np.allclose(found.network.jacobian(x), f.piece(x[0]).weight, rtol=0, atol=1e-12)
