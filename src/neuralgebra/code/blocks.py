@@ -24,6 +24,7 @@ class Blocked(Language):
 
     apart = True
     lanes = 8
+    partial = "s"
     zeros: str = "{type} {name}[{size}] = {{0}};"
 
     def looped(self, loop: Loop, depth: int) -> list[str]:
@@ -85,8 +86,8 @@ class Blocked(Language):
         first, lane = self.index(count), self.index(count + 1)
         size, at = self.lanes, depth + count
         whole = a.depth - a.depth % size
-        slot = self.entry.format(array="s", place=lane)
-        inner = [self.indent * at + self.zeros.format(type=self.type, name="s", size=size)]
+        slot = self.entry.format(array=self.partial, place=lane)
+        inner = [self.indent * at + self.zeros.format(type=self.type, name=self.partial, size=size)]
         for start, length in ((0, whole), (whole, a.depth % size)):
             if not length:
                 continue
@@ -128,9 +129,9 @@ def _along(a: Assignment, axis: int) -> bool:
     return all(x.strides[axis] in (0, 1) for x in accesses) and not any(t.strides[axis] for t in tables)
 
 
-def _halved(language: Language, lanes: Sequence[int]) -> str:
+def _halved(language: Blocked, lanes: Sequence[int]) -> str:
     """Return the sum of partial sums, by halves."""
     if len(lanes) == 1:
-        return language.entry.format(array="s", place=language.first + lanes[0])
+        return language.entry.format(array=language.partial, place=language.first + lanes[0])
     middle = len(lanes) // 2
     return f"({_halved(language, lanes[:middle])} + {_halved(language, lanes[middle:])})"

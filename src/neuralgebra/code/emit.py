@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from neuralgebra.code.c import C
+from neuralgebra.code.fortran import Fixed, Free
 from neuralgebra.code.language import Language
 from neuralgebra.code.program import program
 from neuralgebra.code.selftest import checked
@@ -17,7 +18,7 @@ from neuralgebra.network.network import Network
 
 __all__ = ["LANGUAGES", "code", "with_check", "written"]
 
-_TABLES: tuple[type[Language], ...] = (C,)
+_TABLES: tuple[type[Language], ...] = (C, Free, Fixed)
 LANGUAGES = {language.key: language for language in _TABLES}
 HIGHEST = 3
 PRODUCTS = ("jvp", "vjp", "hvp")

@@ -127,6 +127,11 @@ class _Lowering:
             return operand.at(shape)
         return Load(_View(operand.buffer, operand.base, np.broadcast_to(operand.stand_in, shape)).access())
 
+    def _number(self, operand: Operand, shape: tuple[int, ...]) -> Expression:
+        """Return the entry of an operand as a number: truth values are 1 or 0."""
+        value = self._load(operand, shape)
+        return Call("select", (value, Number(1.0), Number(0.0))) if isinstance(operand, _Truth) else value
+
     def _new(self, shape: tuple[int, ...]) -> _View:
         size = int(np.prod(shape, dtype=object))
         return _whole(Buffer(f"q{next(self._count)}", size, "local"), shape)
@@ -145,7 +150,7 @@ class _Lowering:
 
     def copied(self, operand: Operand, shape: tuple[int, ...], target: Buffer) -> None:
         """Write an operand into a buffer."""
-        self._put(_whole(target, shape), self._load(operand, shape))
+        self._put(_whole(target, shape), self._number(operand, shape))
 
     def written(self, operand: Operand, shape: tuple[int, ...], entries: np.ndarray | None, target: Buffer) -> None:
         """Write an operand, or some of its entries, into a buffer."""
@@ -192,7 +197,7 @@ class _Lowering:
         if isinstance(x, Number):
             return x
         if isinstance(x, _Truth):
-            x = self._assign(x.shape, Call("select", (x.at(x.shape), Number(1.0), Number(0.0))))
+            x = self._assign(x.shape, self._number(x, x.shape))
         if function in (np.reshape, np.broadcast_to):
             arguments = [shape]
         view = x.through(function, *arguments)
@@ -203,10 +208,13 @@ class _Lowering:
         return copy
 
     def _elementwise(self, function: Any, operands: Sequence[Operand], shape: tuple[int, ...]) -> Operand:
-        def value(at: tuple[int, ...]) -> Expression:
-            return _operation(function, [self._load(o, at) for o in operands])
+        truth = getattr(function, "__name__", "") in TRUTHS
+        load = self._load if truth else self._number
 
-        if getattr(function, "__name__", "") in TRUTHS:
+        def value(at: tuple[int, ...]) -> Expression:
+            return _operation(function, [load(o, at) for o in operands])
+
+        if truth:
             return _Truth(shape, value)
         return self._assign(shape, value(shape))
 
@@ -292,8 +300,11 @@ class _Lowering:
         return target
 
     def _either(self, condition: Any, yes: Any, no: Any, *, shape: tuple[int, ...]) -> Operand:
-        values = [self._load(self.operand(a), shape) for a in (condition, yes, no)]
-        return self._assign(shape, Call("select", tuple(values)))
+        chosen = self._load(self.operand(condition), shape)
+        values = [self._number(self.operand(a), shape) for a in (yes, no)]
+        if isinstance(chosen, Number):
+            return self._assign(shape, values[0] if chosen.value else values[1])
+        return self._assign(shape, Call("select", (chosen, *values)))
 
     def _filled(self, value: Any, *, shape: tuple[int, ...]) -> Operand:
         del shape
@@ -315,6 +326,10 @@ def _operation(function: Any, values: list[Expression]) -> Expression:
                 return Call("negative", (other,))
     if name == "power" and values[1] == Number(2.0):
         return Call("multiply", (values[0], values[0]))
+    if name in ("bitwise_and", "bitwise_or"):
+        for one, other in (values, values[::-1]):
+            if isinstance(one, Number):
+                return one if bool(one.value) == (name == "bitwise_or") else other
     if name in ("true_divide", "divide"):
         name = "divide"
     return Call(name, tuple(values))
