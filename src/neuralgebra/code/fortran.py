@@ -64,7 +64,7 @@ class Fortran(Blocked):
     def __init__(self, program: Program, name: str) -> None:
         super().__init__(program, name)
         own = {self.name, f"{self.name}_check", *(self.function(f) for f in program.functions)}
-        self.reserved = {*self.reserved, *own}
+        self.avoided = {*self.reserved, *own}
         self._taken |= own
 
     # Expressions --------------------------------------------------------------------------------------------------
@@ -118,9 +118,10 @@ class Fortran(Blocked):
         """Return the definition of a helper."""
         body = [line for a in helper.body for line in self.assignment(a, (), 0)]
         body.append(f"value = {self.express(helper.value)}")
-        unused = [n for n in helper.arguments if not re.search(rf"\b{n}\b", "\n".join(body))]
-        given = [f"{self.type}, intent(in) :: {', '.join(helper.arguments)}", f"{self.type} :: value"]
-        head = f"{self.purity}function {helper.name}({', '.join(helper.arguments)}) result(value)"
+        names = [self.scalar(n) for n in helper.arguments]
+        unused = [n for n in names if not re.search(rf"\b{n}\b", "\n".join(body))]
+        given = [f"{self.type}, intent(in) :: {', '.join(names)}", f"{self.type} :: value"]
+        head = f"{self.purity}function {helper.name}({', '.join(names)}) result(value)"
         return self.procedure(head, given, [], [*(f"if (kind({n}) < 0) return" for n in unused), *body])
 
     def write_function(self, function: Function) -> list[str]:
@@ -256,7 +257,7 @@ class Fixed(Fortran):
     title = "Fortran 2008 in fixed form"
     suffix = ".f"
     types: ClassVar = {"float64": "double precision", "float32": "real"}
-    entries, continuations = 40, 19
+    entries, continuations = 34, 19
 
     def named(self, thing: object, wish: str) -> str:
         """Return the name of something; that of a function is known in the whole of a user's program."""

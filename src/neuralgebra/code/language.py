@@ -122,6 +122,7 @@ class Language:
         self.dtype = program.dtype
         self.type = self.types[self.dtype.name]
         self.templates: Mapping[str, str] = self.functions
+        self.avoided: Collection[str] = self.reserved
         self._names: dict[Any, str] = {}
         self._count_of_sums, self._sums_share_a_block = itertools.count(1), False
         self._taken = {w.lower() for w in self.reserved} | {name.lower()}
@@ -144,7 +145,7 @@ class Language:
         """Return the name of an array; those of functions may be called alike."""
         if buffer.role in ("weight", "table"):
             return self.named(buffer, buffer.name)
-        return f"{buffer.name}_" if buffer.name in self.reserved else buffer.name
+        return f"{buffer.name}_" if buffer.name in self.avoided else buffer.name
 
     def function(self, function: Function) -> str:
         """Return the name of a function."""
@@ -191,7 +192,7 @@ class Language:
 
     def scalar(self, name: str) -> str:
         """Return the name of a scalar."""
-        return f"{name}_" if name in self.reserved else name
+        return f"{name}_" if name in self.avoided else name
 
     def _call(self, e: Call, indices: Sequence[str], level: int) -> str:
         name = e.function
