@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import itertools
+import math
 import re
 from fractions import Fraction
 
+import flint
 import numpy as np
 import pytest
 import scipy.optimize
@@ -14,7 +16,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import neuralgebra as na
-from neuralgebra.arithmetic.rationals import Rationals, above, below, fraction, nearest
+from neuralgebra.arithmetic.rationals import Rationals, above, below, ends, fraction, nearest
 from neuralgebra.errors import InputError, ResourceError, ShapeError, UnsupportedError
 from neuralgebra.formula.segments import segments
 from oracles_exact import LINEAR, evaluate, exact, line, linear_networks, pattern
@@ -283,7 +285,7 @@ def test_a_network_of_float32_has_its_exact_piece():
 def test_ends_are_rounded_outwards(value):
     q = Rationals().scalar(value)
     assert Fraction(below(q)) <= value <= Fraction(above(q))
-    assert np.nextafter(below(q), np.inf) >= above(q)
+    assert math.nextafter(below(q), math.inf) >= above(q)
     assert nearest(q) == float(value)
 
 
@@ -293,3 +295,15 @@ def test_ends_beyond_the_largest_double():
     huge = k.scalar(Fraction(10) ** 400)
     assert (below(huge), above(huge), below(-huge), above(-huge)) == (largest, np.inf, -np.inf, -largest)
     assert (below(-k.scalar(Fraction(1, 10**400))), above(k.scalar(Fraction(1, 10**400)))) == (-5e-324, 5e-324)
+
+
+def test_ends_of_balls_of_any_exponent():
+    largest = float(np.finfo(np.float64).max)
+    with flint.ctx.workprec(300):
+        huge, tiny = flint.arb(10**30).exp(), flint.arb(-(10**30)).exp()
+    assert (ends(huge), ends(-huge)) == ((largest, np.inf), (-np.inf, -largest))
+    assert (ends(tiny), ends(-tiny)) == ((0.0, 5e-324), (-5e-324, 0.0))
+    assert ends(flint.arb(0)) == (0.0, 0.0)
+    low, high = ends(flint.arb(1, 0.25))
+    assert low <= 0.75 < low + 1e-9
+    assert high - 1e-9 < 1.25 <= high

@@ -501,13 +501,45 @@ def test_a_tolerance_below_what_float64_can_give_is_refused_with_what_it_can():
     assert net("tanh").formula(box=[(0, 1)] * 2, tol=1e-30).bound == 0.0
 
 
-def test_ranges_do_not_depend_on_folding():
-    f = net("tanh", sizes=(2, 3, 1))
-    box = box_of(f, [(0, 1)] * 2)
-    assert (
-        Reduction(f, box).ranges.low[:5]
-        == Reduction(f, box, fold=False).ranges.low[:2] + Reduction(f, box).ranges.low[2:5]
-    )
+def check_ranges(f, box):
+    """Every argument of every stage lies in its range: values are computed stage by stage, in float64."""
+    found = Reduction(f, box_of(f, box))
+    x = inside(box, 50)
+    variables = np.concatenate([np.ones((len(x), 1)), x], axis=1)
+    for stage in found.stages:
+        arguments = [variables[:, : len(form)] @ form.astype(float) for form in stage.arguments]
+        for z, known in zip(arguments, stage.ranges, strict=True):
+            low, high = (
+                np.where(known.known, e.astype(float), s) for e, s in ((known.low, -np.inf), (known.high, np.inf))
+            )
+            slack = 1e-9 * np.maximum(1, np.abs(z))
+            assert (z >= low - slack).all()
+            assert (z <= high + slack).all()
+        layer = na.Network.from_layer(stage.layer, *(a.shape[1] for a in arguments))
+        variables = np.concatenate([variables, layer(np.concatenate(arguments, axis=1))], axis=1)
+    return found
+
+
+@settings(max_examples=40)
+@given(st.data())
+def test_every_range_holds(data):
+    check_ranges(data.draw(networks(inputs=2, depth=4)), data.draw(boxes(2)))
+
+
+@pytest.mark.parametrize("activation", [*ACTIVATIONS, "relu6", "softshrink", "step", "hardsigmoid"])
+def test_every_range_of_a_deep_network_holds(activation):
+    f = net(activation, seed=3, sizes=(2, 6, 6, 6, 1), scale=0.7)
+    assert check_ranges(f, [(-0.5, 0.5), (0.25, 1.0)]).stages
+
+
+def test_what_units_have_in_common_cancels():
+    """tanh(x + 1/4) + tanh(1/4 - x) is never small here: ranges of both units alone would not tell."""
+    layers = [([[1.0], [-1.0]], [0.25, 0.25]), ([[1.0, 1.0]], [-0.4]), ([[1.0]], None)]
+    f = na.Network.from_layers(layers, ["tanh", "relu"])
+    box = [(-0.2, 0.2)]
+    low = sum(np.tanh([0.25 - 0.2, 0.25 - 0.2])) - 0.4
+    assert low < 0 < f([[-0.2], [0.0], [0.2]]).min()
+    assert [r.name for r in f.restricted(box).removed] == ["a2_1"]
 
 
 def test_what_is_printed_is_within_the_bound():

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from fractions import Fraction
 from typing import Any
 
@@ -10,7 +11,7 @@ import numpy as np
 
 from neuralgebra.arithmetic.kind import ObjectKind, Value
 
-__all__ = ["Rationals", "above", "below", "exactly", "fraction", "nearest"]
+__all__ = ["Rationals", "above", "below", "ends", "exactly", "fraction", "nearest"]
 
 
 class Rationals(ObjectKind):
@@ -86,4 +87,22 @@ def below(value: flint.fmpq) -> float:
     if np.isinf(found):
         return found if found < 0 else float(np.finfo(np.float64).max)
     exceeds = flint.fmpq(*found.as_integer_ratio()) > value
-    return float(np.nextafter(found, -np.inf)) if exceeds else found
+    return math.nextafter(found, -math.inf) if exceeds else found
+
+
+_FAR = 1100  # exponents beyond it are out of the range of doubles, and would make rationals of any size
+
+
+def ends(ball: flint.arb) -> tuple[float, float]:
+    """Return the doubles next to the ends of a finite ball, outside of it."""
+    return _down(ball.lower()), 0.0 - _down(-ball.upper())
+
+
+def _down(point: flint.arb) -> float:
+    mantissa, exponent = map(int, point.man_exp())
+    size = mantissa.bit_length() + exponent
+    if not mantissa or abs(size) <= _FAR:
+        return below(exactly(point))
+    if mantissa > 0:
+        return float(np.finfo(np.float64).max) if size > 0 else 0.0
+    return float(-np.inf) if size > 0 else -5e-324

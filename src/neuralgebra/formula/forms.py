@@ -7,18 +7,18 @@ a form does not have are zero.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import flint
 import numpy as np
 
-from neuralgebra.arithmetic.rationals import Rationals, above, below, exactly, nearest
+from neuralgebra.arithmetic.rationals import Rationals, nearest
 from neuralgebra.errors import ResourceError
 from neuralgebra.network.layers import Affine, Concatenate, Layer, Select
 from neuralgebra.network.network import Network
 
-__all__ = ["Form", "Ranges", "carried", "floats", "forms", "identity", "mapped", "padded"]
+__all__ = ["ZERO", "Form", "carried", "floats", "forms", "identity", "mapped", "padded"]
 
 Form = Any
 """Rationals, (1 + variables, coordinates)."""
@@ -103,57 +103,3 @@ def floats(rationals: np.ndarray) -> np.ndarray:
     if np.isinf(result).any():
         raise ResourceError("a product of weights is beyond the largest number of float64, 1.8e308.")
     return result
-
-
-class Ranges:
-    """What the variables of forms range over: exact ends, rounded outwards to doubles where they are no rationals.
-
-    Parameters
-    ----------
-    low, high : sequence of rational
-        The ends, one for each input.
-    """
-
-    def __init__(self, low: Sequence[Any], high: Sequence[Any]) -> None:
-        self.low, self.high, self.known = list(low), list(high), [True] * len(low)
-
-    def add(self, balls: Iterable[flint.arb]) -> None:
-        """Add variables that lie in balls; nothing is known of one whose ball is not finite."""
-        for ball in balls:
-            ends = _ends(ball)
-            self.known.append(ends is not None)
-            low, high = ends or (ZERO, ZERO)
-            self.low.append(low)
-            self.high.append(high)
-
-    def of(self, form: Form) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        """Return the least and the greatest value of each coordinate, exactly, and of which they are known."""
-        factors, variables = form[1:], len(form) - 1
-        ends = np.array([self.low[:variables], self.high[:variables]], dtype=object)
-        up, down = (_K.each(lambda v, s=s: v if s * v > 0 else ZERO, factors) for s in (1, -1))
-        products = _K.product(np.concatenate([ends, ends[::-1]], axis=1), np.concatenate([up, down]))
-        known = np.array(self.known[:variables], dtype=bool)
-        return form[0] + products[0], form[0] + products[1], ~(factors[~known] != 0).any(axis=0)
-
-    def balls(self, form: Form) -> Any:
-        """Return balls that contain the coordinates; of infinite radius where nothing is known."""
-        return _K.each(ball, *self.of(form))
-
-    def sizes(self, variables: int) -> np.ndarray:
-        """Return doubles that the absolute values of the first variables do not exceed."""
-        ends = zip(self.low, self.high, self.known, strict=True)
-        sizes = [above(max(-a, b)) if known else np.inf for a, b, known in ends]
-        return np.array(sizes[:variables])
-
-
-def ball(low: Any, high: Any, known: Any = True) -> flint.arb:
-    """Return a ball around a range."""
-    return flint.arb(low).union(flint.arb(high)) if known else flint.arb(0, np.inf)
-
-
-def _ends(ball: flint.arb) -> tuple[Any, Any] | None:
-    """Return doubles around a ball, as rationals."""
-    if not ball.is_finite():
-        return None
-    low, high = below(exactly(ball.lower())), above(exactly(ball.upper()))
-    return (_K.scalar(low), _K.scalar(high)) if np.isfinite([low, high]).all() else None

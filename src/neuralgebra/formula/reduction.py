@@ -20,7 +20,8 @@ from neuralgebra.calculus.indices import IndexSet
 from neuralgebra.calculus.jet import Jet
 from neuralgebra.calculus.propagate import RULES
 from neuralgebra.formula.box import Box
-from neuralgebra.formula.forms import Form, Ranges, forms, identity, padded
+from neuralgebra.formula.forms import Form, forms, identity, padded
+from neuralgebra.formula.ranges import Range, Ranges
 from neuralgebra.formula.segments import Segment, affine_on, functions_of, subset
 from neuralgebra.network import names as naming
 from neuralgebra.network.layers import Affine, Elementwise, Layer, Maximum
@@ -42,6 +43,8 @@ class Stage:
         The layer; None for the identity, where a form is given a name.
     arguments : tuple of Form
         What it is applied to.
+    ranges : tuple of Range
+        What the arguments lie between.
     start : int
         Row of its first output in later forms.
     size : int
@@ -50,6 +53,7 @@ class Stage:
 
     layer: Layer | None
     arguments: tuple[Form, ...]
+    ranges: tuple[Range, ...]
     start: int
     size: int
 
@@ -129,22 +133,24 @@ class Reduction:
                 return self._maximum(place, layer, arguments[0])
         return self._stage(layer, *arguments)
 
-    def _stage(self, layer: Layer | None, *arguments: Form) -> Form:
+    def _stage(self, layer: Layer | None, *arguments: Form, ranges: Sequence[Range] | None = None) -> Form:
         """Add a stage and return the form of its outputs."""
-        balls = _values(layer, [self.ranges.balls(a) for a in arguments])
-        start = len(self.ranges.low) + 1
-        self.stages.append(Stage(layer, arguments, start, len(balls)))
-        self.ranges.add(balls)
+        ranges = ranges or [self.ranges.of(a) for a in arguments]
+        balls = _values(layer, [r.balls() for r in ranges])
+        start = len(self.ranges) + 1
+        self.stages.append(Stage(layer, arguments, tuple(ranges), start, len(balls)))
+        self.ranges.add(layer, arguments[0], ranges[0], balls)
         return identity(len(balls), start)
 
     # Activations ------------------------------------------------------------------------------------------------
 
     def _elementwise(self, place: int, layer: Elementwise, form: Form) -> Form:
         size = form.shape[1]
-        found = self.units[place] = self._segments(place, layer, form)
+        ranges = self.ranges.of(form)
+        found = self.units[place] = self._segments(place, layer, ranges)
         kept = [unit for unit, segment in enumerate(found) if segment is None]
         rest = [unit for unit, segment in enumerate(found) if segment is not None]
-        bent = self._stage(subset(layer, size, kept), form[:, kept]) if kept else form[:, :0]
+        bent = self._bent(subset(layer, size, kept), form, ranges, kept) if kept else form[:, :0]
         rows = max(len(bent), len(form))
         result = _K.zeros((rows, size))
         result[:, kept] = padded(bent, rows)
@@ -154,11 +160,15 @@ class Reduction:
             result[0, unit] += segment.offset
         return result
 
-    def _segments(self, place: int, layer: Elementwise, form: Form) -> list[Segment | None]:
+    def _bent(self, layer: Elementwise, form: Form, ranges: Range, kept: list[int]) -> Form:
+        known = Range(ranges.low[kept], ranges.high[kept], ranges.known[kept])
+        return self._stage(layer, form[:, kept], ranges=[known])
+
+    def _segments(self, place: int, layer: Elementwise, ranges: Range) -> list[Segment | None]:
         """Return the affine map of each unit on its range, None where there is none."""
-        low, high, known = self.ranges.of(form)
+        low, high, known = ranges.low, ranges.high, ranges.known
         found: list[Segment | None] = []
-        for unit, function in enumerate(functions_of(layer, form.shape[1])):
+        for unit, function in enumerate(functions_of(layer, len(known))):
             segment = affine_on(function, low[unit], high[unit]) if known[unit] else None
             found.append(segment)
             if segment is not None:
@@ -194,7 +204,8 @@ class Reduction:
         """Return the rivals in a group that may be the first maximum somewhere."""
         rivals, left = list(dict.fromkeys(group)), []
         for at, rival in enumerate(rivals):
-            _, high, known = self.ranges.of(form[:, [rival]] - form[:, rivals])
+            over = self.ranges.of(form[:, [rival]] - form[:, rivals])
+            high, known = over.high, over.known
             beaten = known & ((high < 0) | ((high <= 0) & (np.arange(len(rivals)) < at)))
             if not beaten.any():
                 left.append(rival)

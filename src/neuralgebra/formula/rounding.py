@@ -19,12 +19,13 @@ import flint
 import numpy as np
 
 from neuralgebra.arithmetic.balls import Balls
-from neuralgebra.arithmetic.rationals import Rationals, above, fraction, nearest
+from neuralgebra.arithmetic.rationals import Rationals, above, ends, fraction, nearest
 from neuralgebra.errors import ResourceError, UnsupportedError
-from neuralgebra.formula.forms import Form, ball
-from neuralgebra.formula.reduction import Reduction
+from neuralgebra.formula.forms import Form
+from neuralgebra.formula.ranges import Range, ball
+from neuralgebra.formula.reduction import Reduction, Stage
 from neuralgebra.formula.segments import functions_of, jumps
-from neuralgebra.network.layers import Elementwise, Layer, Maximum, Multiply, Softmax
+from neuralgebra.network.layers import Elementwise, Maximum, Multiply, Softmax
 
 __all__ = ["EVERY", "Rounded", "bounds", "live", "rounded"]
 
@@ -114,10 +115,10 @@ def bounds(reduction: Reduction, parts: Sequence[Rounded]) -> np.ndarray:
         For a layer of which the propagation of errors is not known.
     """
     errors, rest = np.zeros(reduction.inputs), iter(parts)
-    sizes = reduction.ranges.sizes(len(reduction.ranges.low))
+    sizes = reduction.ranges.sizes(len(reduction.ranges))
     for stage in reduction.stages:
-        arguments = [(form, _propagated(next(rest), errors, sizes)) for form in stage.arguments]
-        errors = np.concatenate([errors, _behind(reduction, stage.layer, arguments)])
+        arguments = [_propagated(next(rest), errors, sizes) for _ in stage.arguments]
+        errors = np.concatenate([errors, _behind(stage, arguments)])
     return _propagated(next(rest), errors, sizes)
 
 
@@ -148,34 +149,25 @@ def _raised(sums: Any, terms: int, off: Any) -> Any:
         return sums * (1 + 4 * (terms + 4) * float(np.finfo(np.float64).eps)) + tiny
 
 
-Arguments = Sequence[tuple[Form, np.ndarray]]
-
-
-def _behind(reduction: Reduction, layer: Layer | None, arguments: Arguments) -> np.ndarray:
-    """Return the errors behind a layer, given forms and errors of its arguments."""
-    form, errors = arguments[0]
+def _behind(stage: Stage, arguments: Sequence[np.ndarray]) -> np.ndarray:
+    """Return the errors behind a stage, given those of its arguments."""
+    layer, errors = stage.layer, arguments[0]
     match layer:
         case None:
             return errors
         case Elementwise():
-            return _elementwise(layer, reduction.ranges.of(form), errors)
+            return _elementwise(layer, stage.ranges[0], errors)
         case Maximum():
             return np.asarray(errors[layer.groups].max(axis=1))
         case Softmax():
             return _softmax(layer, errors)
         case Multiply(shape=None):
-            (_, first), (_, second) = arguments
-            return _product(first, second, *(_sizes(reduction, f) for f, _ in arguments))
+            left, right = (r.sizes() for r in stage.ranges)
+            return _product(arguments[0], arguments[1], left, right)
     raise UnsupportedError(
         f"{layer} has no bound of how errors pass it; affine layers, activations, maxima, softmax "
         "and products expected. Leave tol out."
     )
-
-
-def _sizes(reduction: Reduction, form: Form) -> np.ndarray:
-    low, high, known = reduction.ranges.of(form)
-    ends = zip(low, high, known, strict=True)
-    return np.array([above(max(-a, b)) if sure else np.inf for a, b, sure in ends])
 
 
 def _product(first: np.ndarray, second: np.ndarray, left: np.ndarray, right: np.ndarray) -> np.ndarray:
@@ -196,23 +188,23 @@ def _softmax(layer: Softmax, errors: np.ndarray) -> np.ndarray:
     return np.ravel(np.minimum(np.broadcast_to(sums, grouped.shape), 1.0))
 
 
-def _elementwise(layer: Elementwise, ranges: tuple[np.ndarray, ...], errors: np.ndarray) -> np.ndarray:
-    functions = list(functions_of(layer, len(errors)))
+def _elementwise(layer: Elementwise, ranges: Range, errors: np.ndarray) -> np.ndarray:
+    functions, bounds_of_z = functions_of(layer, len(errors)), (ranges.low, ranges.high, ranges.known)
     k = Balls()
     with k.precision():
         found = []
-        for function, low, high, known, error in zip(functions, *ranges, errors, strict=True):
+        for function, low, high, known, error in zip(functions, *bounds_of_z, errors, strict=True):
             found.append(_unit(k, function, (low, high), error) if known else np.inf)
     return np.array(found)
 
 
-def _unit(k: Balls, function: Any, ends: tuple[Any, Any], error: float) -> float:
+def _unit(k: Balls, function: Any, span: tuple[Any, Any], error: float) -> float:
     """Return the error behind one unit."""
     if any(isinstance(v, Fraction) and v.denominator >= _LONG for _, v in function.parameters):
         raise UnsupportedError(f"{function} has a parameter that is printed rounded; a short fraction expected.")
     if not np.isfinite(error):
         return float(np.inf)
-    low, high = ends[0] - _K.scalar(error), ends[1] + _K.scalar(error)
+    low, high = span[0] - _K.scalar(error), span[1] + _K.scalar(error)
     wide = np.array([ball(low, high)], dtype=object)
     value = function(k, wide)[0]
     slope = np.inf if jumps(function, low, high) else _upper(abs(function.derivative(k, wide, 1)[0]))
@@ -224,11 +216,7 @@ def _unit(k: Balls, function: Any, ends: tuple[Any, Any], error: float) -> float
 
 def _upper(value: flint.arb) -> float:
     """Return a double that a ball does not exceed."""
-    if not value.is_finite():
-        return float(np.inf)
-    exact = value.upper()
-    mantissa, exponent = exact.man_exp()
-    return above(flint.fmpq(mantissa) * flint.fmpq(2) ** int(exponent))
+    return ends(value)[1] if value.is_finite() else float(np.inf)
 
 
 def live(reduction: Reduction, parts: Sequence[Rounded]) -> list[Rounded]:
@@ -241,7 +229,7 @@ def live(reduction: Reduction, parts: Sequence[Rounded]) -> list[Rounded]:
     parts : sequence of Rounded
         Its forms, rounded.
     """
-    needed = np.zeros(len(reduction.ranges.low), dtype=bool)
+    needed = np.zeros(len(reduction.ranges), dtype=bool)
     rest, found = [*parts], []
 
     def take(columns: np.ndarray) -> None:

@@ -105,7 +105,7 @@ class _Table:
 
 def _influences(reduction: Reduction, parts: Sequence[Rounded]) -> list[np.ndarray]:
     """Return about how much each number may contribute to the outputs; nothing is proven by it."""
-    sizes = np.minimum(reduction.ranges.sizes(len(reduction.ranges.low)), _LARGEST)
+    sizes = np.minimum(reduction.ranges.sizes(len(reduction.ranges)), _LARGEST)
     gains, found = np.zeros(len(sizes)), []
     rest = [*parts]
 
@@ -119,11 +119,11 @@ def _influences(reduction: Reduction, parts: Sequence[Rounded]) -> list[np.ndarr
         for stage in reversed(reduction.stages):
             gain = gains[stage.start - 1 : stage.start - 1 + stage.size]
             for argument in reversed(stage.arguments):
-                take(_gain(reduction, stage, gain, argument.shape[1]))
+                take(_gain(stage, gain, argument.shape[1]))
     return found[::-1]
 
 
-def _gain(reduction: Reduction, stage: Stage, gain: np.ndarray, size: int) -> np.ndarray:
+def _gain(stage: Stage, gain: np.ndarray, size: int) -> np.ndarray:
     """Return about how much the arguments of a stage count, given how much its outputs do."""
     if stage.layer is None:
         return gain
@@ -131,7 +131,7 @@ def _gain(reduction: Reduction, stage: Stage, gain: np.ndarray, size: int) -> np
         return np.full(size, gain.max())
     k = Balls()
     with k.precision():
-        z = reduction.ranges.balls(stage.arguments[0])
+        z = stage.ranges[0].balls()
         slopes = [abs(f.derivative(k, z[i:j], 1)) for f, i, j in stage.layer.blocks]
         sizes = np.array([min(float(v.abs_upper()), 1e3) if v.is_finite() else 1e3 for v in np.concatenate(slopes)])
     return np.asarray(gain * sizes)
