@@ -70,6 +70,7 @@ class C(Blocked):
     suffix = ".c"
     comment = "/* {} */"
     reserved = frozenset({"main", "asm", "near", "far", "bool", "complex", "imaginary", *_ONE, *_ARC.values()})
+    linkage = ""
     loop = ("for (int {i} = 0; {i} < {n}; {i}++) {{", "}")
     value = "const {type} {name} = {value};"
     variable = "{type} {name} = {value};"
@@ -140,7 +141,7 @@ class C(Blocked):
         """Return how a function is called."""
         given = [f"const {self.type} {self.buffer(b)}[restrict {b.size}]" for b in function.inputs]
         taken = [f"{self.type} {self.buffer(b)}[restrict {b.size}]" for b in function.outputs]
-        return f"void {self.function(function)}({', '.join([*given, *taken])})"
+        return f"{self.linkage}void {self.function(function)}({', '.join([*given, *taken])})"
 
     def write_function(self, function: Function) -> list[str]:
         """Return the definition of a function."""

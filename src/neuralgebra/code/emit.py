@@ -2,31 +2,38 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 
 from neuralgebra.code.c import C
+from neuralgebra.code.casadi import Casadi
 from neuralgebra.code.fortran import Fixed, Free
+from neuralgebra.code.frames import Calculix, Uhyper, Umat
+from neuralgebra.code.interface import Hosted
 from neuralgebra.code.language import Language
+from neuralgebra.code.mathematica import Mathematica
 from neuralgebra.code.program import program
 from neuralgebra.code.selftest import checked
 from neuralgebra.errors import InputError, UnsupportedError, UsageError, shown
 from neuralgebra.network import names as naming
 from neuralgebra.network.network import Network
 
-__all__ = ["LANGUAGES", "code", "with_check", "written"]
+__all__ = ["INTERFACES", "LANGUAGES", "code", "hosted", "with_check", "written"]
 
-_TABLES: tuple[type[Language], ...] = (C, Free, Fixed)
+_TABLES: tuple[type[Language], ...] = (C, Free, Fixed, Mathematica)
 LANGUAGES = {language.key: language for language in _TABLES}
+_HOSTS: tuple[type[Hosted], ...] = (Casadi, Uhyper, Umat, Calculix)
+INTERFACES = {table.host: table for table in _HOSTS}
 HIGHEST = 3
 PRODUCTS = ("jvp", "vjp", "hvp")
 
 
 def code(
     network: Network,
-    language: str = "c",
+    language: str | None = None,
     order: int = 2,
     *,
     name: str = "f",
@@ -34,6 +41,7 @@ def code(
     packed: bool = False,
     products: Sequence[str] = (),
     unroll: bool = False,
+    interface: str | None = None,
     check: bool = True,
     points: Any = None,
 ) -> str:
@@ -46,8 +54,8 @@ def code(
     ----------
     network : Network
         f.
-    language : str
-        "c", …; an unknown name lists them.
+    language : str, optional
+        "c", "fortran", …; an unknown name lists them. C by default, or the language of the interface.
     order : int
         Highest order of derivatives, 0 to 3.
     name : str
@@ -62,6 +70,10 @@ def code(
     unroll : bool
         Whether loops are written out and weights are literals: faster for networks of a few units, refused for large
         ones.
+    interface : {"casadi", "uhyper", "umat", "calculix"}, optional
+        A host, for which the functions are added that it calls, in its own language and in double precision; order,
+        packed and products are what it needs. CasADi (and acados) load values, Jacobian and Hessians; "uhyper" is an
+        energy U(I1, I2) or U(I1, I2, J) for Abaqus; "umat" and "calculix" are stresses by strains, or an energy.
     check : bool
         Whether a self-test is written beside it: points, what is to come out, and a function that compares.
     points : array_like, shape (P, n), optional
@@ -89,7 +101,11 @@ def code(
     void line(const double x[restrict 2], double y[restrict 2]) {
     ...
     """
-    made = written(network, language, order, name, dtype=dtype, packed=packed, products=products, unroll=unroll)
+    if interface is not None:
+        made = hosted(network, interface, name, language=language, dtype=dtype, unroll=unroll)
+    else:
+        word = "c" if language is None else language
+        made = written(network, word, order, name, dtype=dtype, packed=packed, products=products, unroll=unroll)
     return (with_check(made, points) if check else made).text()
 
 
@@ -113,11 +129,42 @@ def written(
         _order(order),
         packed=bool(packed),
         products=_products(products),
-        dtype=_dtype(network, dtype),
+        dtype=_dtype(network, dtype, table.types),
         apart=table.apart,
         unroll=unroll,
     )
     return table(made, _name(name))
+
+
+def hosted(
+    network: Network,
+    interface: str,
+    name: str = "f",
+    *,
+    language: str | None = None,
+    dtype: str | None = None,
+    unroll: bool = False,
+) -> Language:
+    """Return the program of a network with the functions that a host calls; the arguments are those of `code`."""
+    if interface not in INTERFACES:
+        raise UnsupportedError(f"interface {shown(repr(interface))} received; one of {', '.join(INTERFACES)} expected.")
+    table = INTERFACES[interface]
+    if language not in (None, table.key):
+        raise UnsupportedError(f"language {shown(repr(language))} received; {interface} is in {table.key!r}.")
+    if dtype is not None and _dtype(network, dtype) != "float64":
+        raise InputError(f"dtype {shown(dtype)} received; {interface} computes in float64.")
+    asked = table.asked(network)
+    made = program(
+        network,
+        asked.order,
+        packed=asked.packed,
+        products=asked.products,
+        dtype="float64",
+        apart=table.apart,
+        unroll=unroll,
+    )
+    kept = tuple(f for f in made.functions if f.suffix in asked.functions)
+    return table(replace(made, functions=kept), _name(name))
 
 
 def with_check(written: Language, points: Any = None) -> Language:
@@ -139,10 +186,13 @@ def _products(products: Any) -> tuple[str, ...]:
     return tuple(dict.fromkeys(given))
 
 
-def _dtype(network: Network, dtype: Any) -> str:
-    name = network.dtype.name if dtype is None else str(np.dtype(dtype))
-    if name not in ("float64", "float32"):
-        raise InputError(f"dtype {shown(name)} received; float64 or float32 expected.")
+def _dtype(network: Network, dtype: Any, known: Collection[str] = ("float64", "float32")) -> str:
+    """Return the dtype of a program: the one asked for, or that of the network where the language has it."""
+    if dtype is None:
+        return network.dtype.name if network.dtype.name in known else "float64"
+    name = str(np.dtype(dtype))
+    if name not in known:
+        raise InputError(f"dtype {shown(name)} received; {' or '.join(known)} expected.")
     return name
 
 

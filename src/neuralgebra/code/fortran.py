@@ -6,7 +6,7 @@ Lines are written without limit first; each form then breaks them where its colu
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from typing import ClassVar
 
 import numpy as np
@@ -56,7 +56,9 @@ class Fortran(Blocked):
         "bitwise_and": "({0} .and. {1})",
         "logical_not": "(.not. ({0}))",
     }
-    reserved = frozenset([*_INTRINSIC.split(), *_SAME, *_ARC.values(), *"ijklmn", "parts", "point", "wrong"])
+    reserved: ClassVar[Collection[str]] = frozenset(
+        [*_INTRINSIC.split(), *_SAME, *_ARC.values(), *"ijklmn", "parts", "point", "wrong"]
+    )
     purity: ClassVar[str] = ""
     entries: ClassVar[int]
     continuations: ClassVar[int]
