@@ -74,6 +74,14 @@ def majorants(f: na.Network, x: np.ndarray, order: int) -> list[np.ndarray]:
     return [Measured.of(p).majorant for p in jets(Majorant(), f, Measured(x), order)]
 
 
+@cache
+def truth(name: str) -> tuple[np.ndarray, list[np.ndarray], list[np.ndarray]]:
+    """Points of a network, its derivatives to third order there as balls, and their majorants."""
+    f = all_networks()[name]
+    x = points(f)
+    return x, exact(f, x, 3), majorants(f, x, 3)
+
+
 def packed(array: np.ndarray) -> np.ndarray:
     """The entries i ≤ j ≤ … of an array (N, m, n, …, n), by loops."""
     n, order = array.shape[-1], array.ndim - 2
