@@ -145,7 +145,7 @@ def test_the_derivative_of_abs_at_0_belongs_to_no_neighbour_and_its_piece_is_a_p
 
 
 def test_of_equal_maxima_the_first_counts():
-    layer = na.Maximum([[1, 0, 1]])
+    layer = na.Maximum([[1, 0, 0]])
     f = na.Network.from_layer(layer, 2)
     piece = f.piece([1.0, 1.0])
     assert piece.weight.tolist() == f.jacobian([1.0, 1.0]).tolist() == [[0.0, 1.0]]
@@ -253,7 +253,7 @@ def test_a_point_of_another_shape_is_refused(x):
 
 @pytest.mark.parametrize("x", [[np.nan, 0.0], [np.inf, 0.0], ["a", "b"], [1j, 0.0], [None, 1.0]])
 def test_a_point_that_is_not_finite_and_real_is_refused(x):
-    with pytest.raises(InputError, match="finite real numbers expected"):
+    with pytest.raises(InputError, match=r"(finite|real) numbers expected"):
         net().piece(x)
 
 
@@ -264,6 +264,24 @@ def test_points_to_ask_for_may_be_anything_of_the_right_size():
     assert piece.contains(np.zeros((0, 2))).shape == (0,)
     with pytest.raises(ShapeError, match=r"\(\.\.\., 2\) expected"):
         piece.contains([1.0])
+    with pytest.raises(InputError, match="real numbers expected"):
+        piece.contains(["a", "b"])
+
+
+def test_points_and_sides_of_any_size_are_told_apart():
+    f = na.Network.from_layers([([[1e-310]], [-1e-10]), ([[1.0]], None)], "relu")
+    piece = f.piece([0.0])
+    assert piece.contains([[1e300], [1e299]]).tolist() == [
+        Fraction(1e-310) * Fraction(x) <= Fraction(1e-10) for x in (1e300, 1e299)
+    ]
+    steep = na.Network.from_layers([([[1e300]], [1.0]), ([[1.0]], None)], "relu").piece([1.0])
+    assert steep.contains([[1e300], [-1e300]]).tolist() == [True, False]
+
+
+def test_a_network_whose_forms_would_not_fit_is_refused():
+    f = na.Network.from_layers([(np.ones((3000, 2000)), None)], "relu")
+    with pytest.raises(ResourceError, match="2,001 times 3,000 exact numbers"):
+        f.piece(np.ones(2000))
 
 
 def test_numbers_beyond_float64_are_refused():

@@ -559,3 +559,11 @@ def test_a_box_of_one_point_leaves_nothing_that_bends_of_a_piecewise_linear_netw
     assert found.kept == 0
     assert np.allclose(found.network(x), f(x), rtol=0, atol=1e-13)
     assert np.allclose(found.network.jacobian(x), f.piece(x[0]).weight, rtol=0, atol=1e-12)
+
+
+def test_networks_without_layers_and_with_outputs_that_come_again():
+    f = na.Network.identity(2)
+    assert f.restricted([(0, 1)] * 2).network == f
+    assert f.formula(box=[(0, 1)] * 2, tol=1e-3).text().splitlines()[3:] == ["y1 = x1", "y2 = x2"]
+    twice = after(net("relu", sizes=(2, 3)), na.Select([0, 0, 2]))
+    assert np.allclose(twice.restricted([(0, 1)] * 2).network([0.5, 0.5]), twice([0.5, 0.5]))

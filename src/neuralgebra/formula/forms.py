@@ -25,6 +25,7 @@ Form = Any
 
 _K = Rationals()
 ZERO = flint.fmpq(0)
+_LIMIT = 5_000_000  # numbers of a form, some 100 bytes each
 
 
 def identity(size: int, start: int = 1) -> Form:
@@ -59,13 +60,27 @@ def forms(
     -------
     list of Form
         Starting with that of the input.
+
+    Raises
+    ------
+    ResourceError
+        When a form would not fit into memory.
     """
     found = [identity(network.input_size)]
     for place, node in enumerate(network.nodes, 1):
         arguments = [found[i] for i in node.inputs]
+        _check_size(max(map(len, arguments)), network.sizes[place])
         form = carried(node.layer, arguments)
         found.append(other(place, node.layer, arguments) if form is None else named(node.layer, form))
     return found
+
+
+def _check_size(rows: int, columns: int) -> None:
+    if rows * columns > _LIMIT:
+        raise ResourceError(
+            f"{rows:,} times {columns:,} exact numbers would be needed; at most {_LIMIT:,} are covered.\n"
+            "Ask about a smaller network, or a part of it."
+        )
 
 
 def carried(layer: Layer, arguments: Sequence[Form]) -> Form | None:

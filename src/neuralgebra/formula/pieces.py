@@ -98,7 +98,7 @@ class Piece:
         ndarray of bool, shape (...)
             The answers.
         """
-        points = np.asarray(x, dtype=np.float64)
+        points = _real(x)
         if points.ndim == 0 or points.shape[-1] != self.weight.shape[1]:
             raise ShapeError(f"x of shape {points.shape} received; (..., {self.weight.shape[1]}) expected.")
         flat = points.reshape(-1, points.shape[-1])
@@ -110,7 +110,7 @@ class Piece:
         with np.errstate(over="ignore", invalid="ignore"):
             slack = self.c - self.A @ point
             doubt = 4 * (len(point) + 4) * np.finfo(np.float64).eps * (abs(self.A) @ abs(point) + abs(self.c))
-        doubt = doubt + len(point) * np.finfo(np.float64).tiny
+            doubt += np.finfo(np.float64).tiny * (len(point) + abs(point).sum())
         if (slack < -doubt).any():
             return False
         close = [side for side, clear in zip(self._sides, slack > doubt, strict=True) if not clear]
@@ -225,12 +225,19 @@ def _rows(sides: Sequence[_Side], inputs: int) -> np.ndarray:
 
 
 def _point(network: Network, x: Any) -> np.ndarray:
-    point = np.asarray(x)
+    point = _real(x)
     if point.shape != (network.input_size,):
         raise ShapeError(f"x of shape {point.shape} received; one point of shape ({network.input_size},) expected.")
-    if point.dtype.kind not in "iuf" or not np.isfinite(point).all():
-        raise InputError(f"x = {shown(x)} received; finite real numbers expected.")
+    if not np.isfinite(point).all():
+        raise InputError(f"x = {shown(x)} received; finite numbers expected.")
     return np.asarray(_K.weight(point))
+
+
+def _real(x: Any) -> np.ndarray:
+    points = np.asarray(x)
+    if points.dtype.kind not in "iuf":
+        raise InputError(f"x = {shown(x)} received; real numbers expected.")
+    return points.astype(np.float64)
 
 
 class _Walk:

@@ -198,7 +198,7 @@ def simplified(network: Network, order: int, box: Any, digits: int | None, tol: 
     apart = Reduction(restriction.network, restriction.box, fold=False)
     found = folded if folded.count <= apart.count else apart
     if tol is not None:
-        parts = shortest(found, tol)
+        parts = shortest(found, float(tol))
     else:
         every = EVERY if order or digits is None else digits
         parts = live(found, [rounded(form, every) for form in found.parts])
