@@ -141,13 +141,15 @@ def formula(model: str, order: int, digits: int | None, notation: str, **options
 @click.option("--packed", is_flag=True, help="Of Hessians only the entries i <= j.")
 @click.option("--product", "products", multiple=True, type=click.Choice(["jvp", "vjp", "hvp"]), help="Also J v, ….")
 @click.option("--unroll", is_flag=True, help="Without loops: for networks of a few units.")
+@click.option("--interface", help="The functions that a host calls: casadi, uhyper, umat or calculix.")
 @click.option("--no-check", is_flag=True, help="Leave the self-test out.")
 @_OUTPUT
 @_FORCE
 def code(model: str, language: str | None, output: str, force: bool, no_check: bool, **options: Any) -> None:
     """Write a network and its derivatives as a program in another language."""
     _refuse_existing(output, force)
-    language = language or _language(output)
+    if language is None and options["interface"] is None:
+        language = _language(output)
     text = na.load(model).code(language, check=not no_check, **options)
     if output == "-" and isinstance(text, bytes):
         raise UsageError(f"--language {language} to the terminal: it is no text.\nName a file with -o.")
