@@ -132,19 +132,38 @@ def test_products_with_vectors(tmp_path: Path, form: str) -> None:
     assert symbol(lib, form, "p", "_check")() == 0
 
 
+def expect_limits(text: str, form: str) -> None:
+    """Lines end where the columns of a form do, and statements have no more lines than it allows."""
+    columns, most = {"fortran": (132, 255), "fortran-fixed": (72, 19)}[form]
+    run = 0
+    for line in text.splitlines():
+        assert len(line) <= columns or line.startswith("!")
+        assert line.isascii()
+        run = run + 1 if (line.endswith("&") if form == "fortran" else line.startswith("     &")) else 0
+        assert run <= most
+
+
 @pytest.mark.parametrize("form", FORMS)
 @pytest.mark.parametrize("way", ["packed", "float32", "unrolled", ""])
 def test_lines_and_statements_keep_their_limits(form: str, way: str) -> None:
-    columns, most = {"fortran": (132, 255), "fortran-fixed": (72, 19)}[form]
-    wide = {"big": networks()["wide"].code(form, 2, unroll=True)}
-    for text in (texts(form, way) | wide).values():
-        longest = run = 0
-        for line in text.splitlines():
-            assert len(line) <= columns or line.startswith("!")
-            assert line.isascii()
-            run = run + 1 if (line.endswith("&") if form == "fortran" else line.startswith("     &")) else 0
-            longest = max(longest, run)
-        assert longest <= most
+    for text in texts(form, way).values():
+        expect_limits(text, form)
+
+
+@pytest.mark.parametrize("form", FORMS)
+@pytest.mark.parametrize("unroll", [False, True])
+def test_large_sums_and_arrays_are_cut(tmp_path: Path, form: str, unroll: bool) -> None:
+    rng = np.random.default_rng(6)
+    size = (20, 130) if unroll else (30, 130)
+    f = na.Network.from_layers(
+        [(rng.normal(size=size), rng.normal(size=size[0])), (np.ones((1, size[0])), None)], "tanh"
+    )
+    text = f.code(form, 1, unroll=unroll)
+    expect_limits(text, form)
+    x = rng.normal(size=130)
+    got = call(symbol(library(tmp_path, form, {"f": text}), form, "f", "_jacobian"), [x], [1, 130], "float64")
+    np.testing.assert_allclose(got[0], f(x), rtol=1e-13)
+    np.testing.assert_allclose(got[1], f.jacobian(x)[0], rtol=1e-11, atol=1e-13)
 
 
 def test_fixed_form_has_nothing_that_threads_share_and_write() -> None:

@@ -30,8 +30,8 @@ numfieldv, fieldv, fieldvinc, numprops, props)
 
 _UMAT = """
 recursive subroutine umat(stress, statev, ddsdde, sse, spd, scd, rpl, ddsddt, drplde, drpldt, stran, dstran, time, \
-dtime, temp, dtemp, predef, dpred, cmname, ndi, nshr, ntens, nstatv, props, nprops, coords, drot, pnewdt, celent, dfgrd0, \
-dfgrd1, noel, npt, layer, kspt, jstep, kinc)
+dtime, temp, dtemp, predef, dpred, cmname, ndi, nshr, ntens, nstatv, props, nprops, coords, drot, pnewdt, celent, \
+dfgrd0, dfgrd1, noel, npt, layer, kspt, jstep, kinc)
   implicit none
   integer :: ndi, nshr, ntens, nstatv, nprops, noel, npt, layer
   integer :: kspt, jstep(4), kinc
