@@ -103,6 +103,24 @@ def test_every_reason_is_true():
         assert (removed.change == f"= z{layer}_{unit}") == (float(low) > 0)
 
 
+@pytest.mark.parametrize("order", list(itertools.permutations(range(4))))
+def test_units_that_stay_pass_by_or_are_constant_may_stand_in_any_order(order):
+    """Bent, linear and constant units with weights that tell them apart, before a dense and a diagonal layer."""
+    weight, bias = np.ones((4, 1)), np.array([0.0, 3.0, -3.0, 0.25])[list(order)]
+    for second in (np.array([[1.0, 10.0, 100.0, 1000.0]]), na.Diagonal(np.array([1.0, 10.0, 100.0, 1000.0]))):
+        f = na.Network.from_layers([(weight, bias), (second, None)], "relu")
+        found = f.restricted([(-1, 1)])
+        assert found.kept == 2
+        for x in (-1.0, -0.125, 0.5, 1.0):
+            assert evaluate(found.network, [Fraction(x)]) == evaluate(f, [Fraction(x)])
+
+
+def test_a_shift_before_a_layer_that_is_multiplied_out_is_counted():
+    f = na.Network.from_layers([([[2.0]], [8.0]), ([[3.0]], [1.0]), ([[1.0]], None)], "relu")
+    (node,) = f.restricted([(0, 1)]).network.nodes
+    assert (node.layer.weight.dense().tolist(), node.layer.bias.tolist()) == ([[6.0]], [25.0])
+
+
 def test_a_unit_at_its_kink_stays_where_a_derivative_would_change():
     f = na.Network.function("relu")
     assert f.restricted([(0, 1)]).kept == 1
