@@ -164,6 +164,19 @@ def weight_of(columns, rng):
     return rng.normal(size=(1, columns))
 
 
+def test_few_units_stay_that_never_bend():
+    """Of deep networks, compared with what is seen to bend at points: never fewer, and hardly more."""
+    kept, bent = [], []
+    box = [(0.0, 0.5)] * 3
+    for seed in range(6):
+        f = net("relu", seed, sizes=(3, 12, 12, 12, 1), scale=0.6)
+        z = [na.Network(f.nodes[:place], place, 3)(inside(box, 2000)) for place in (1, 3, 5)]
+        bent.append(sum(int(((v > 0).any(axis=0) & (v <= 0).any(axis=0)).sum()) for v in z))
+        kept.append(f.restricted(box).kept)
+    assert all(k >= b for k, b in zip(kept, bent, strict=True))
+    assert sum(kept) <= 1.3 * sum(bent)
+
+
 def test_units_that_are_gone_take_their_weights_with_them():
     f = net("relu", sizes=(3, 16, 16, 1))
     found = f.restricted([(0, 0.1)] * 3)
