@@ -105,8 +105,11 @@ def _band(z: sympy.Expr, low: Any, high: Any, below: Any, inside: Any, above: An
 
 def scaled(number: sympy.Expr, value: sympy.Expr) -> sympy.Expr:
     """Return number·value."""
-    if value.is_Symbol and number.is_Float:
-        return sympy.Mul._from_args([number, value], is_commutative=True)
+    if number.is_Float:
+        if value.is_Symbol:
+            return sympy.Mul._from_args([number, value], is_commutative=True)
+        if value.is_Mul and value.args[0].is_Float:
+            return sympy.Mul._from_args([number * value.args[0], *value.args[1:]], is_commutative=True)
     return number * value
 
 
@@ -117,7 +120,10 @@ def flat_sum(terms: Sequence[sympy.Expr]) -> sympy.Expr:
     names = [_name(term) for term in others]
     if None in names or len(set(names)) < len(names) or len(numbers) > 1:
         return sympy.Add(*terms)
-    _addsort(others)
+    if all(map(_is_scaled, others)):
+        others.sort(key=_place)
+    else:
+        _addsort(others)
     return sympy.Add._from_args([*numbers, *others], is_commutative=True)
 
 
@@ -137,6 +143,17 @@ def _name(term: sympy.Expr) -> sympy.Symbol | None:
         return term
     plain = term.is_Mul and len(term.args) == 2 and term.args[0].is_Number and term.args[1].is_Symbol
     return term.args[1] if plain else None
+
+
+def _is_scaled(term: sympy.Expr) -> bool:
+    """Return whether a term that is a name, or a number times one, is a decimal times one."""
+    return bool(term.is_Mul and term.args[0].is_Float)
+
+
+def _place(term: sympy.Expr) -> tuple[Any, ...]:
+    """Return what SymPy orders decimals times names by."""
+    number, symbol = term.args
+    return number._mpf_, number._prec, symbol.name
 
 
 class _Sums(np.ndarray[Any, Any]):

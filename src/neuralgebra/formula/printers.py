@@ -50,6 +50,14 @@ def _shortest(number: Any) -> str:
     return repr(float(number)) if number.is_Float else str(number)
 
 
+def _rounded(number: Any, digits: int | None) -> tuple[bool, str]:
+    """Return whether a number is negative, and its size: 1 for all that settles there."""
+    if not number.is_Float:
+        return bool(number < 0), str(abs(number))
+    value = float(number) if digits is None else float(f"{float(number):.{digits}g}")
+    return value < 0, "1" if value in (-1, 1) else repr(abs(value))
+
+
 # Printers ---------------------------------------------------------------------------------------------------------
 
 
@@ -62,22 +70,45 @@ class _Ordered:
         super().__init__(settings)  # type: ignore[call-arg]
         names = (*form.inputs, *(line.symbol for line in form.lines))
         self._place = {symbol: place for place, symbol in enumerate(names)}
+        self._names: dict[Any, str] = {}
+
+    def line(self, expr: Any, digits: int | None) -> str:
+        """Return an expression with its numbers rounded to digits; a sum as long as a layer is wide quickly."""
+        flat = expr.is_Add and all(map(_is_flat, expr.args))
+        return self._flat(expr, digits) if flat else str(self.doprint(settled(expr, digits)))  # type: ignore[attr-defined]
 
     def _print_Add(self, expr: Any, order: Any = None) -> str:
-        """Return a sum; one of numbers times names, as long as a layer is wide, without SymPy's questions."""
+        """Return a sum; one of numbers times names without SymPy's questions."""
         if not all(map(_is_flat, expr.args)):
             return str(super()._print_Add(expr, order=order))  # type: ignore[misc]
-        first, *others = (self._signed(term) for term in self._as_ordered_terms(expr))
-        start = ("-" + self.times.replace("*", "") if first[0] else "") + first[1]
+        return self._flat(expr, None)
+
+    def _flat(self, expr: Any, digits: int | None) -> str:
+        """Return a sum of numbers times names, of names and of numbers."""
+        terms = [self._signed(term, digits) for term in self._as_ordered_terms(expr)]
+        (minus, first), *others = [term for term in terms if term[1] != "0"] or [(False, "0")]
+        start = ("-" + self.times.replace("*", "") if minus else "") + first
         return start + "".join((" - " if minus else " + ") + text for minus, text in others)
 
-    def _signed(self, term: Any) -> tuple[bool, str]:
+    def _signed(self, term: Any, digits: int | None) -> tuple[bool, str]:
         """Return whether a number, a name or their product has a minus, and the rest of it."""
         if term.is_Symbol:
-            return False, str(self._print(term))  # type: ignore[attr-defined]
-        number, *name = term.args if term.is_Mul else (term,)
-        texts = [str(self._print(part)) for part in (abs(number), *name)]  # type: ignore[attr-defined]
-        return bool(number < 0), self.times.join(texts[1:] if name and abs(number) == 1 else texts)
+            return False, self._named(term)
+        number, *names = term.args if term.is_Mul else (term,)
+        minus, text = _rounded(number, digits)
+        if not names:
+            return minus, self.number(text)
+        name = self._named(names[0])
+        return minus, name if text == "1" else "0" if text == "0" else f"{self.number(text)}{self.times}{name}"
+
+    def _named(self, symbol: Any) -> str:
+        if symbol not in self._names:
+            self._names[symbol] = str(self._print(symbol))  # type: ignore[attr-defined]
+        return self._names[symbol]
+
+    def number(self, text: str) -> str:
+        """Return a number that is not negative in the notation."""
+        return text
 
     def _as_ordered_terms(self, expr: Any, order: Any = None) -> list[Any]:
         del order
@@ -115,10 +146,12 @@ class _Latex(_Ordered, LatexPrinter):  # type: ignore[misc]
     times = " "
 
     def _print_Float(self, expr: Any) -> str:
-        mantissa, _, exponent = _shortest(expr).partition("e")
-        if not exponent:
-            return mantissa
-        return rf"{mantissa} \cdot 10^{{{int(exponent)}}}"
+        return self.number(_shortest(expr))
+
+    def number(self, text: str) -> str:
+        """Return a number with a power of ten for its exponent."""
+        mantissa, _, exponent = text.partition("e")
+        return rf"{mantissa} \cdot 10^{{{int(exponent)}}}" if exponent else mantissa
 
     def _needs_mul_brackets(self, expr: Any, first: bool = False, last: bool = False) -> bool:
         return bool(expr.is_Float and expr < 0 and not first) or super()._needs_mul_brackets(expr, first, last)
@@ -127,14 +160,14 @@ class _Latex(_Ordered, LatexPrinter):  # type: ignore[misc]
 def text_lines(form: LetForm, digits: int | None = None) -> list[str]:
     """Return one line "name = expression" for each let."""
     printer = _Text(form, {"full_prec": False})
-    return [f"{line.symbol.name} = {printer.doprint(settled(line.expression, digits))}" for line in form.lines]
+    return [f"{line.symbol.name} = {printer.line(line.expression, digits)}" for line in form.lines]
 
 
 def latex_lines(form: LetForm, digits: int | None = None) -> list[str]:
     r"""Return one line "name &= expression" for each let."""
     names = _latex_names(form)
     printer = _Latex(form, {"symbol_names": names})
-    return [f"{names[line.symbol]} &= {printer.doprint(settled(line.expression, digits))}" for line in form.lines]
+    return [f"{names[line.symbol]} &= {printer.line(line.expression, digits)}" for line in form.lines]
 
 
 # Names ------------------------------------------------------------------------------------------------------------
