@@ -15,7 +15,10 @@ import numpy as np
 import pytest
 
 import neuralgebra as na
-from code_oracles import NAMES, counted, networks, truth, units
+from code_oracles import BITS, NAMES, counted, networks, truth, units
+from neuralgebra.arithmetic.balls import Balls
+from neuralgebra.code.bounds import roundings
+from neuralgebra.code.program import Function, program
 
 casadi = pytest.importorskip("casadi", reason="CasADi is not installed")
 COMPILER = next((c for c in ("gcc", "clang", "cc") if shutil.which(c)), "")
@@ -64,6 +67,28 @@ def worst_errors(function: Any, name: str) -> list[float]:
             worst[level] = max(worst[level], units(got, wanted[level][row], size))
             assert worst[level] <= max(4, counted(name, 3)[NAMES[level]])
     return worst
+
+
+@pytest.mark.parametrize("name", SOME)
+def test_the_jacobian_of_the_gradient_is_within_its_roundings(tmp_path: Path, name: str) -> None:
+    f = networks()[name]
+    x, wanted, sizes = truth(name)
+    w = np.random.default_rng(8).normal(size=f.output_size)
+    gradient = external(tmp_path, f).reverse(1)
+    found = [dense(a) for a in (gradient(x[0], 0, w), *gradient.jacobian()(x[0], 0, w, 0))]
+    with Balls(BITS).precision():
+        weights = Balls(BITS).weight(w)
+        exact = [sum(a * b for a, b in zip(level[0], weights, strict=True)) for level in wanted[1:3]]
+    size = [np.tensordot(np.abs(w), np.broadcast_to(a, (len(x), *a.shape[1:]))[0], 1) for a in sizes[1:3]]
+    limits = {b.name: c for g in curved(f) for b, c in zip(g.outputs, roundings(g), strict=True)}
+    assert units(found[0][:, 0], exact[0], size[0]) <= max(4, limits["jtw"])
+    assert units(found[1], exact[1], size[1]) <= max(4, limits["wh"])
+    assert not found[2].any()
+    assert units(found[3].T, wanted[1][0], sizes[1][0]) <= max(4, counted(name, 3)["jac"])
+
+
+def curved(f: na.Network) -> tuple[Function, ...]:
+    return program(f, 0, products=("vjp", "curvature"), apart=True).functions
 
 
 def test_worst_errors(tmp_path: Path) -> None:

@@ -32,7 +32,7 @@ CURVED = (Elementwise, Multiply, Softmax, Mixing, PowerProduct)
 _ORDER_ONE = IndexSet.full(1, 1)
 
 
-def gradients(k: Any, network: Network, x: Value) -> tuple[Jets, Mapping[int, Dual]]:
+def gradients(k: Any, network: Network, x: Value, weights: Value | None = None) -> tuple[Jets, Mapping[int, Dual]]:
     """Return values and adjoints at all places.
 
     Parameters
@@ -43,6 +43,8 @@ def gradients(k: Any, network: Network, x: Value) -> tuple[Jets, Mapping[int, Du
         The function.
     x : array, shape (N, n)
         Points.
+    weights : array, shape (N, m), optional
+        Weights of the outputs, of which the sum then stands for all m.
 
     Returns
     -------
@@ -54,7 +56,7 @@ def gradients(k: Any, network: Network, x: Value) -> tuple[Jets, Mapping[int, Du
     jets = Jets(k, network, Jet(_ORDER_ONE, [x[None, None, None, ...]]))
     jets.run(0, keep=True)
     m = network.output_size
-    seeds = k.reshape(k.weight(np.eye(m)), (1, m, 1, 1, m))
+    seeds = k.reshape(k.weight(np.eye(m)), (1, m, 1, 1, m)) if weights is None else weights[None, None, None, ...]
     return jets, adjoint(k, jets, [seeds])
 
 

@@ -35,6 +35,7 @@ __all__ = [
     "reduced_jacobian",
     "sum_diagonal",
     "summed",
+    "weighted_hessian",
 ]
 
 _NUMBERS = 1 << 21  # of the Jacobian of a layer at one point, at a time
@@ -136,9 +137,11 @@ def _gradient(k: Any, duals: Any, directions: Directions) -> Value:
     return _picked(k, rows, directions)
 
 
-def summed(k: Any, network: Network, x: Value, place: int, level: Value, form: Form) -> tuple[Value, Any, Value | None]:
+def summed(
+    k: Any, network: Network, x: Value, place: int, level: Value, form: Form, weights: Value | None = None
+) -> tuple[Value, Any, Value | None]:
     """Return value, adjoints and a form of the Hessian, given level 1 at a place, (K, N, n) or (K, 1, n)."""
-    jets, duals = gradients(k, network, x)
+    jets, duals = gradients(k, network, x, weights)
     value = _value(jets)
     layer_sum(jets, duals, place, level, [form])
     return value, duals, form.result()
@@ -150,6 +153,14 @@ def full_hessian(k: Any, network: Network, x: Value, directions: Directions = No
     count = level.shape[0]
     value, duals, h = summed(k, network, x, place, level, Full(k, count))
     return [value, _gradient(k, duals, directions), filled(k, h, 1, network.output_size, count, count)]
+
+
+def weighted_hessian(k: Any, network: Network, x: Value, weights: Value) -> list[Value]:
+    """Return the Hessian of Σ w_i f_i, (N, n, n), by the sum over layers with one adjoint."""
+    place, level = start(k, network)
+    count = level.shape[0]
+    _, _, h = summed(k, network, x, place, level, Full(k, count), weights)
+    return [filled(k, h, 1, 1, count, count)[:, 0, ...]]
 
 
 def _in_first_layer(k: Any, network: Network, x: Value) -> tuple[Value, Any, Value]:

@@ -101,8 +101,8 @@ class Export:
         With {} for the name of the program.
     given, taken : tuple of Argument
         What goes in, and comes out.
-    calls : str
-        The suffix of the function that computes it.
+    calls : tuple of (str, int)
+        The suffixes of the functions that compute it, each with the place of the result that it is for.
     lines : tuple of str
         How its results become those that are taken.
     """
@@ -110,7 +110,7 @@ class Export:
     name: str
     given: tuple[Argument, ...]
     taken: tuple[Argument, ...]
-    calls: str
+    calls: tuple[tuple[str, int], ...]
     lines: tuple[str, ...]
 
 
@@ -121,11 +121,7 @@ def _exports(m: int, n: int) -> tuple[Export, ...]:
     columns = f"for (int i = 0; i < {m}; i++) for (int j = 0; j < {n}; j++)"
     jacobian = (f"if (res[0]) {columns} res[0][i + {m}*j] = jac[{n}*i + j];",)
     transposed = f"if (res[2]) {columns} res[2][j + {n}*i] = jac[{n}*i + j];"
-    pairs = f"for (int j = 0; j < {n * n}; j++)"
-    weighted = (
-        f"if (res[0]) {pairs} res[0][j] = 0;",
-        f"if (res[0] && arg[2]) for (int i = 0; i < {m}; i++) {pairs} res[0][j] += arg[2][i]*hess[{n * n}*i + j];",
-    )
+    weighted = f"if (res[0]) for (int j = 0; j < {n * n}; j++) res[0][j] = wh[j];"
     second = f"for (int i = 0; i < {m}; i++) for (int j = 0; j < {n}; j++) for (int k = 0; k < {n}; k++)"
     of_adj = (
         Argument("jac_adj_x_x", n, n),
@@ -134,21 +130,27 @@ def _exports(m: int, n: int) -> tuple[Export, ...]:
     )
     of_jac = (Argument("jac_jac_y_x_x", m * n, n), Argument("jac_jac_y_x_out_y", m * n, m, False))
     return (
-        Export("{}", (x,), (y,), "", (f"if (res[0]) for (int i = 0; i < {m}; i++) res[0][i] = y[i];",)),
-        Export("jac_{}", (x, out_y), (Argument("jac_y_x", m, n),), "jacobian", jacobian),
+        Export("{}", (x,), (y,), (("", 0),), (f"if (res[0]) for (int i = 0; i < {m}; i++) res[0][i] = y[i];",)),
+        Export("jac_{}", (x, out_y), (Argument("jac_y_x", m, n),), (("jacobian", 0),), jacobian),
         Export(
             "adj1_{}",
             (x, out_y, adj_y),
             (adj_x,),
-            "vjp",
+            (("vjp", 0),),
             (f"if (res[0]) for (int j = 0; j < {n}; j++) res[0][j] = jtw[j];",),
         ),
-        Export("jac_adj1_{}", (x, out_y, adj_y, out_adj_x), of_adj, "hessian", (*weighted, transposed)),
+        Export(
+            "jac_adj1_{}",
+            (x, out_y, adj_y, out_adj_x),
+            of_adj,
+            (("curvature", 0), ("jacobian", 2)),
+            (weighted, transposed),
+        ),
         Export(
             "jac_jac_{}",
             (x, out_y, Argument("out_jac_y_x", m, n, False)),
             of_jac,
-            "hessian",
+            (("hessian", 0),),
             (f"if (res[0]) {second} res[0][i + {m}*j + {m * n}*k] = hess[{n * n}*i + {n}*j + k];",),
         ),
     )
@@ -167,7 +169,7 @@ class Casadi(Hosted, C):
     def wanted(network: Network) -> Wanted:
         """Return what is needed: values, Jacobian, gradients and Hessians."""
         del network
-        return Wanted(2, ("", "jacobian", "hessian", "vjp"), ("vjp",))
+        return Wanted(2, ("", "jacobian", "hessian", "vjp", "curvature"), ("vjp", "curvature"))
 
     def function(self, function: Function) -> str:
         """Return the name of a function that computes."""
@@ -184,7 +186,9 @@ class Casadi(Hosted, C):
     def _exported(self, export: Export) -> list[str]:
         """Return one function, and what CasADi asks about it."""
         name = export.name.format(self.name)
-        (function,) = (f for f in self.program.functions if f.suffix == export.calls)
+        functions = [(f, place) for f in self.program.functions for suffix, place in export.calls if f.suffix == suffix]
+        buffers = {b.name: b for f, _ in functions for b in (*f.inputs, *f.outputs)}
+        inputs = {b.name: b for f, _ in functions for b in f.inputs}
         facts = {
             "name": name,
             "n_in": len(export.given),
@@ -192,12 +196,17 @@ class Casadi(Hosted, C):
             **{f"names_{way}": _listed([f'"{a.name}"' for a in some]) for way, some in _ways(export)},
             **{f"sparsity_{way}": _listed([a.pattern for a in some]) for way, some in _ways(export)},
         }
-        declared = [self._declared(b) for b in (*function.inputs, *function.outputs)]
-        copied = [f"for (int i = 0; i < {b.size}; i++) {self._given(b)};" for b in function.inputs]
-        names = ", ".join(self.buffer(b) for b in (*function.inputs, *function.outputs))
-        body = [*declared, *copied, f"{self.function(function)}({names});", *export.lines, "return 0;"]
+        declared = [self._declared(b) for b in buffers.values()]
+        copied = [f"for (int i = 0; i < {b.size}; i++) {self._given(b)};" for b in inputs.values()]
+        calls = [self._called(f, place) for f, place in functions]
+        body = [*declared, *copied, *calls, *export.lines, "return 0;"]
         head = _HEAD.format(name=name).strip().splitlines()
         return ["", *head, *(self.indent + line for line in body), "}", *_EXPORTS.format(**facts).strip().splitlines()]
+
+    def _called(self, function: Function, place: int) -> str:
+        """Return the call of a function, for one of the results."""
+        names = ", ".join(self.buffer(b) for b in (*function.inputs, *function.outputs))
+        return f"if (res[{place}]) {self.function(function)}({names});"
 
     def _declared(self, buffer: Buffer) -> str:
         return self.array.format(type="double", name=self.buffer(buffer), size=buffer.size)

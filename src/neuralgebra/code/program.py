@@ -89,6 +89,13 @@ class Function:
         return tuple({t.buffer: None for t in targets if isinstance(t, Access) and t.buffer.role == "local"})
 
     @cached_property
+    def constants(self) -> tuple[Buffer, ...]:
+        """Weights and tables that it reads, each once."""
+        accesses = [x for loop in self.loops for a in loop.body for x in reads(a)]
+        buffers = [b for x in accesses for b in (x.buffer, *([x.table.buffer] if x.table else []))]
+        return tuple({b: None for b in buffers if b.values is not None})
+
+    @cached_property
     def unused(self) -> tuple[Buffer, ...]:
         """Arguments that it does not need."""
         needed = {access.buffer for loop in self.loops for a in loop.body for access in reads(a)}
@@ -119,13 +126,7 @@ class Program:
     @cached_property
     def constants(self) -> tuple[Buffer, ...]:
         """Weights and tables that the functions read, weights first, each once."""
-        found: dict[Buffer, None] = {}
-        for function in self.functions:
-            for loop in function.loops:
-                for access in (x for a in loop.body for x in reads(a)):
-                    table = access.table
-                    found.update(dict.fromkeys([access.buffer, *([table.buffer] if table else [])]))
-        known = [b for b in found if b.values is not None]
+        known = {b: None for function in self.functions for b in function.constants}
         return tuple(sorted(known, key=lambda b: b.role != "weight"))
 
     @cached_property
@@ -223,8 +224,8 @@ def program(
         Highest order, 0 to 3.
     packed : bool
         Whether only the entries i ≤ j of Hessians, and i ≤ j ≤ k of third derivatives, are given.
-    products : sequence of {"jvp", "vjp", "hvp"}
-        Products with vectors.
+    products : sequence of {"jvp", "vjp", "hvp", "curvature"}
+        Products with vectors; the curvature is the Hessian of a weighted sum of outputs.
     dtype : str
         "float64" or "float32".
     apart : bool
@@ -259,19 +260,27 @@ _PRODUCTS: dict[str, Callable[[int, int], Result]] = {
     "jvp": lambda m, n: Result("jv", "J v", (m,)),
     "vjp": lambda m, n: Result("jtw", "J^T w", (n,)),
     "hvp": lambda m, n: Result("hv", "(sum of w_i H_i) v", (n,)),
+    "curvature": lambda m, n: Result("wh", "sum of w_i H_i", (n, n)),
 }
 
 
 def _product(network: Network, name: str, weights: dict[int, Buffer], tables: _Tables, kind: np.dtype) -> Function:
     """Return a product of a derivative with vectors."""
     m, n = network.shape
-    given = {"jvp": [("x", n), ("v", n)], "vjp": [("x", n), ("w", m)], "hvp": [("x", n), ("v", n), ("w", m)]}[name]
+    beside = {"jvp": [("v", n)], "vjp": [("w", m)], "hvp": [("v", n), ("w", m)], "curvature": [("w", m)]}[name]
+    given = [("x", n), *beside]
     if name == "jvp":
         compute: Callable[..., Sequence[Any]] = partial(pushed, network=network)
+    elif name == "curvature":
+        compute = partial(_curvature, network)
     else:
         compute = partial(pulled, network=network, along=name == "hvp", weighted=True)
     results = (_PRODUCTS[name](m, n),)
     return _function(network, name, compute, given, results, weights, tables, kind)
+
+
+def _curvature(network: Network, k: Any, x: Any, w: Any) -> Sequence[Any]:
+    return strategies.weighted_hessian(k, network, x, w)
 
 
 def _function(
