@@ -7,6 +7,7 @@ The program where it runs is off by no more units of u·M than it has roundings 
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -120,8 +121,14 @@ def certify_program(network: Network, language: str, x: np.ndarray, order: int =
 
 def _reads_back(program: Language, buffer: Any) -> bool:
     """Return whether the printed entries of an array are its entries."""
-    texts = [text.rstrip("f") for text in program.items(buffer)]
+    texts = [_plain(text) for text in program.items(buffer)]
     return bool(np.array(texts, dtype=buffer.values.dtype).tobytes() == buffer.values.tobytes())
+
+
+def _plain(text: str) -> str:
+    """Return a literal of any language as Python writes it."""
+    text = re.sub(r"(_\w+|(?<=[0-9.])f0?)$|`[0-9.]*", "", text)
+    return text.replace("*^", "e").replace("d", "e").replace("D", "e").replace("f", "e")
 
 
 def _on_balls(program: Program, balls: Balls, x: np.ndarray, exact: Sequence[np.ndarray]) -> tuple[float, bool]:

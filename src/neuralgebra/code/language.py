@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from functools import cached_property
 from types import MappingProxyType
 from typing import Any, ClassVar
@@ -199,7 +199,7 @@ class Language:
         opposite = _opposite(e.arguments[1]) if name == "add" else None
         if opposite is not None:  # a + b·(-2) is a - b·2
             return self._call(Call("subtract", (e.arguments[0], opposite)), indices, level)
-        if name in INFIX:
+        if name in INFIX and name not in self.templates:
             sign, own = INFIX[name]
             left, right = (self.express(a, indices, own + i) for i, a in enumerate(e.arguments))
             sign = self.infix.get(name, sign)
@@ -271,6 +271,10 @@ class Language:
 
     # Text ---------------------------------------------------------------------------------------------------------
 
+    def content(self) -> str | bytes:
+        """Return what stands in the file: a text, or the bytes of one that is none."""
+        return self.text()
+
     def text(self) -> str:
         """Return the whole program."""
         helpers = [self.write_helper(helper) for helper in self.helpers()]
@@ -295,9 +299,12 @@ class Language:
         """Return the self-test, if there is one."""
         if not self.program.checks:
             return []
-        arrays = {b: None for check in self.program.checks for b in check.constants}
-        lines = [line for buffer in arrays for line in self.constant(buffer)]
+        lines = [line for buffer in self.check_constants() for line in self.constant(buffer)]
         return [*lines, "", *self.write_check(self.program.checks)]
+
+    def check_constants(self) -> list[Buffer]:
+        """Return the arrays of the self-test, each once."""
+        return list({b: None for check in self.program.checks for b in check.constants})
 
     def write_check(self, checks: Sequence[Check]) -> list[str]:
         """Return the function that runs the self-test and counts the entries that are not within their bounds."""
@@ -475,8 +482,3 @@ def _filled(start: str, items: Sequence[str], indent: str = "") -> list[str]:
             line = indent + " " * len(start)
         line += text + " "
     return [*lines, line.rstrip()]
-
-
-def numbered(names: Iterator[str]) -> Iterator[str]:
-    """Yield names."""
-    return names
