@@ -24,6 +24,13 @@ def _expm1(k: Any, x: Value) -> Value:
     return k.xp.where(k.abs(x) < 1, 2 * t / (1 - t), k.exp(x) - 1)
 
 
+def _sinh(k: Any, x: Value) -> Value:
+    """Return sinh(x) = (e + e/(1 + e))/2 with e = expm1(|x|), from where it is exp(|x|)/2 by halves."""
+    a = k.abs(x)
+    e = k.expm1(k.minimum(a, 20.0))
+    return k.copysign(k.xp.where(a < 20, 0.5 * (e + e / (1 + e)), special.scaled_exp(k, a, 0.5)), x)
+
+
 def _hypot(k: Any, x: Value, y: Value) -> Value:
     """Return sqrt(x² + y²) without overflow."""
     a, b = k.abs(x), k.abs(y)
@@ -64,7 +71,7 @@ _RULES: dict[str, tuple[Callable[..., Value], int]] = {
     "reciprocal": (_reciprocal, 1),
     "erf": (_without_parameters(special.erf), 1),
     "tanh": (_without_parameters(special.tanh), 1),
-    "sinh": (_without_parameters(special.sinh), 1),
+    "sinh": (_sinh, 1),
     "cosh": (_without_parameters(special.cosh), 1),
     "arctanh": (_without_parameters(special.atanh), 1),
     "ndtr": (_without_parameters(special.ndtr), 1),
