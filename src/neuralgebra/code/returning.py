@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from neuralgebra.code.language import Helper, Language
 from neuralgebra.code.program import Function
 from neuralgebra.code.selftest import Check
+from neuralgebra.code.statements import Buffer
 
 __all__ = ["Returning"]
 
@@ -44,7 +45,7 @@ class Returning(Language):
             *self._closed(),
         ]
 
-    def arrays(self, function: Function) -> Sequence[object]:
+    def arrays(self, function: Function) -> Sequence[Buffer]:
         """Return the arrays that a function makes."""
         return (*function.outputs, *function.locals)
 
