@@ -26,6 +26,7 @@ from neuralgebra.errors import InputError, NeuralgebraError, OutputError, Resour
 __all__ = ["main", "run"]
 
 _KINDS = ("csv", "json", "parquet")
+_NOTATIONS = ("text", "latex", "mathml", "mathematica")
 
 _MODEL = click.argument("model", type=click.Path())
 _DATA = click.argument("data", type=click.Path(allow_dash=True))
@@ -106,7 +107,7 @@ def diff(model: str, data: str, order: int, **options: Any) -> None:
 @click.option("--digits", type=click.IntRange(1, 17), help="Round the weights; by default every bit is kept.")
 @click.option("--box", metavar="RANGES", help="Simplify on a box: x1=-1:1,x2=0:2, or a table whose ranges are taken.")
 @click.option("--tol", type=float, help="With --box: the shortest formula with no error above TOL there, proven.")
-@click.option("--notation", type=click.Choice(["text", "latex"]), default="text", show_default=True)
+@click.option("--notation", type=click.Choice(_NOTATIONS), default="text", show_default=True)
 @click.option("--inline", is_flag=True, help="One expression in the inputs alone; refused when too large.")
 @click.option(
     "--limit", type=click.IntRange(1), default=100_000, show_default=True, help="Largest inlined size, in nodes."
@@ -120,10 +121,7 @@ def formula(model: str, order: int, digits: int | None, notation: str, **options
     network = na.load(model)
     box = None if options["box"] is None else _box(network, options["box"])
     found = network.formula(order, digits=digits, box=box, tol=options["tol"])
-    if options["inline"]:
-        text = _inlined(found, notation, options["limit"])
-    else:
-        text = found.latex() if notation == "latex" else found.text()
+    text = _inlined(found, notation, options["limit"]) if options["inline"] else found.written(notation)
     if options["as_json"]:
         text = _json({"order": order, "notation": notation, "lines": text.splitlines()} | _on_box(found))
     if options["output"] == "-":

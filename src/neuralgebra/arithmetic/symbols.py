@@ -63,9 +63,13 @@ class Symbols(ObjectKind):
         """Return |x|."""
         return self.each(sympy.Abs, x)
 
+    def exp(self, x: Value) -> Value:
+        """Return e^x; a decimal in the exponent stays there, where SymPy would round a factor of it."""
+        return self.each(_exp, x)
+
     def expm1(self, x: Value) -> Value:
         """Return exp(x) - 1."""
-        return self.each(lambda v: sympy.exp(v) - 1, x)
+        return self.each(lambda v: _exp(v) - 1, x)
 
     def log1p(self, x: Value) -> Value:
         """Return log(1 + x)."""
@@ -91,6 +95,11 @@ class Symbols(ObjectKind):
     def __getattr__(self, name: str) -> Callable[..., Any]:
         function = getattr(sympy, name)
         return lambda x: self.each(function, x)
+
+
+def _exp(x: sympy.Expr) -> sympy.Expr:
+    decimal = x.is_Add and any(term.is_Float for term in x.args)
+    return sympy.exp(x, evaluate=not decimal)
 
 
 def _band(z: sympy.Expr, low: Any, high: Any, below: Any, inside: Any, above: Any) -> sympy.Expr:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
@@ -12,8 +13,11 @@ from neuralgebra.arithmetic.symbols import Symbols
 from neuralgebra.calculus.derivatives import jets
 from neuralgebra.errors import InputError, ResourceError, shown
 from neuralgebra.formula.letform import LetForm, let_form, tree_sizes
-from neuralgebra.formula.printers import latex_legend, latex_lines, settled, text_legend, text_lines
+from neuralgebra.formula.mathml import mathml
+from neuralgebra.formula.printers import latex_legend, latex_lines, text_legend, text_lines
 from neuralgebra.formula.simplify import Simplification, simplified
+from neuralgebra.formula.terms import settled
+from neuralgebra.formula.wolfram import comment, definition, wolfram_legend
 from neuralgebra.network.network import Network
 
 __all__ = ["Formula", "formula"]
@@ -83,6 +87,34 @@ class Formula:
     def _latex(self, form: LetForm) -> str:
         return "\n".join([*self._notes("%"), *latex_legend(form), _aligned(latex_lines(form, self.digits))])
 
+    def mathml(self) -> str:
+        """Return the let-form as a MathML element: a table with a row for each line.
+
+        It is valid XML. Names that were replaced by safe identifiers are listed in its first rows, escaped.
+        """
+        return self._mathml(self.form)
+
+    def _mathml(self, form: LetForm) -> str:
+        remarks = [*self._notes(""), *text_legend(form)]
+        return mathml(form, self.digits, [remark.removeprefix("#").strip() for remark in remarks])
+
+    def mathematica(self, name: str = "f") -> str:
+        """Return the let-form as the definition of a function of a list in the Wolfram Language.
+
+        f[{x1, x2}] gives {y1, …}; from order 1 on {value, Jacobian, …}, nested lists. The arguments may be numbers or
+        symbols. Decimals are the shortest that read back to the same bits, with a backquote: machine numbers.
+
+        Parameters
+        ----------
+        name : str
+            Name of the function: letters and digits.
+        """
+        return self._mathematica(self.form, name)
+
+    def _mathematica(self, form: LetForm, name: str = "f") -> str:
+        notes = [comment(note.strip()) for note in self._notes("")]
+        return "\n".join([*notes, *wolfram_legend(form), definition(form, self.digits, name)])
+
     def inlined_size(self) -> int:
         """Return how many nodes the inlined expressions of all orders have together; nothing is built."""
         return sum(self._sizes())
@@ -97,7 +129,7 @@ class Formula:
 
         Parameters
         ----------
-        notation : {"text", "latex"}
+        notation : {"text", "latex", "mathml", "mathematica"}
             The notation.
         limit : int
             Refuse beyond this many nodes in all.
@@ -105,18 +137,43 @@ class Formula:
         Returns
         -------
         str
-            Lines "name = expression", or a LaTeX aligned environment.
+            Lines "name = expression", a LaTeX aligned environment, a MathML table or a function.
 
         Raises
         ------
+        InputError
+            For another notation.
         ResourceError
             When the expressions would exceed the limit.
         """
+        written = self._written(notation)
         results = self._inlined(self.inlined_size(), limit)
         outputs = sorted((line for line in self.form.lines if line.output is not None), key=lambda a: len(a.keys))
         lines = [replace(a, expression=results[len(a.keys)][(a.output, *a.keys)]) for a in outputs]
         form = replace(self.form, lines=tuple(lines))
-        return self._text(form) if notation == "text" else self._latex(form)
+        return written(form)
+
+    def _written(self, notation: str) -> Callable[[LetForm], str]:
+        """Return what writes a let-form in a notation."""
+        known: dict[str, Callable[[LetForm], str]] = {
+            "text": self._text,
+            "latex": self._latex,
+            "mathml": self._mathml,
+            "mathematica": self._mathematica,
+        }
+        if notation not in known:
+            raise InputError(f"notation {shown(notation)!r} received; {', '.join(known)} expected.")
+        return known[notation]
+
+    def written(self, notation: str) -> str:
+        """Return the let-form in a notation.
+
+        Parameters
+        ----------
+        notation : {"text", "latex", "mathml", "mathematica"}
+            The notation.
+        """
+        return self._written(notation)(self.form)
 
     def _inlined(self, size: int, limit: int) -> list[np.ndarray]:
         """Return value, Jacobian, … in the inputs alone, unless their size exceeds the limit."""
@@ -191,7 +248,7 @@ def formula(
     Returns
     -------
     Formula
-        With ``.text()``, ``.latex()``, ``.sympy()``.
+        With ``.text()``, ``.latex()``, ``.mathml()``, ``.mathematica()``, ``.sympy()``.
 
     Raises
     ------

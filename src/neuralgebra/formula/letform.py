@@ -71,6 +71,11 @@ class LetForm:
     results: tuple[np.ndarray, ...]
     safe: Sequence[tuple[str, str, str]] = ()
 
+    @property
+    def names(self) -> tuple[sympy.Symbol, ...]:
+        """Inputs and lines, in their order."""
+        return (*self.inputs, *(line.symbol for line in self.lines))
+
 
 def let_form(network: Network, order: int) -> LetForm:
     """Return value and derivatives up to an order as one let-form, every number with all its bits.

@@ -3,59 +3,22 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Iterable
 from typing import Any
 
 import sympy
 from sympy.printing.latex import LatexPrinter
 from sympy.printing.str import StrPrinter
 
-from neuralgebra.arithmetic.symbols import exact_number, flat_sum, scaled
 from neuralgebra.errors import shown
 from neuralgebra.formula.letform import Let, LetForm
+from neuralgebra.formula.terms import Order, is_flat, rounded, settled, shortest
 
-__all__ = ["latex_legend", "latex_lines", "settled", "text_legend", "text_lines"]
+__all__ = ["latex_legend", "latex_lines", "text_legend", "text_lines"]
 
 
 _GREEK = {"Phi": r"\Phi", "phi": r"\varphi"}
 _LONGEST = 200
-
-
-# Numbers ----------------------------------------------------------------------------------------------------------
-
-
-def settled(expression: Any, digits: int | None) -> Any:
-    """Return an expression with every Float rounded once to its digits; what then is -1, 0 or 1 is an integer."""
-    if expression.is_Float:
-        return _settled_number(expression, digits)
-    if not expression.args:
-        return expression
-    parts = [settled(a, digits) for a in expression.args]
-    if all(new is old for new, old in zip(parts, expression.args, strict=True)):
-        return expression
-    if expression.is_Mul and len(parts) == 2 and parts[0].is_Number:
-        return scaled(*parts)
-    return flat_sum(parts) if expression.is_Add else expression.func(*parts)
-
-
-def _settled_number(number: sympy.Float, digits: int | None) -> sympy.Expr:
-    value = float(number)
-    if digits is not None:
-        value = float(f"{value:.{digits}g}")
-    if value in (-1, 0, 1) and number != 0:
-        return exact_number(value)
-    return number if digits is None else sympy.Float(f"{value:.{digits}g}", max(15, digits))
-
-
-def _shortest(number: Any) -> str:
-    return repr(float(number)) if number.is_Float else str(number)
-
-
-def _rounded(number: Any, digits: int | None) -> tuple[bool, str]:
-    """Return whether a number is negative, and its size: 1 for all that settles there."""
-    if not number.is_Float:
-        return bool(number < 0), str(abs(number))
-    value = float(number) if digits is None else float(f"{float(number):.{digits}g}")
-    return value < 0, "1" if value in (-1, 1) else repr(abs(value))
 
 
 # Printers ---------------------------------------------------------------------------------------------------------
@@ -66,20 +29,19 @@ class _Ordered:
 
     times = ""
 
-    def __init__(self, form: LetForm, settings: dict[str, Any]) -> None:
+    def __init__(self, names: Iterable[Any], settings: dict[str, Any]) -> None:
         super().__init__(settings)  # type: ignore[call-arg]
-        names = (*form.inputs, *(line.symbol for line in form.lines))
-        self._place = {symbol: place for place, symbol in enumerate(names)}
+        self._order = Order(names)
         self._names: dict[Any, str] = {}
 
     def line(self, expr: Any, digits: int | None) -> str:
         """Return an expression with its numbers rounded to digits; a sum as long as a layer is wide quickly."""
-        flat = expr.is_Add and all(map(_is_flat, expr.args))
+        flat = expr.is_Add and all(map(is_flat, expr.args))
         return self._flat(expr, digits) if flat else str(self.doprint(settled(expr, digits)))  # type: ignore[attr-defined]
 
     def _print_Add(self, expr: Any, order: Any = None) -> str:
         """Return a sum; one of numbers times names without SymPy's questions."""
-        if not all(map(_is_flat, expr.args)):
+        if not all(map(is_flat, expr.args)):
             return str(super()._print_Add(expr, order=order))  # type: ignore[misc]
         return self._flat(expr, None)
 
@@ -95,7 +57,7 @@ class _Ordered:
         if term.is_Symbol:
             return False, self._named(term)
         number, *names = term.args if term.is_Mul else (term,)
-        minus, text = _rounded(number, digits)
+        minus, text = rounded(number, digits)
         if not names:
             return minus, self.number(text)
         name = self._named(names[0])
@@ -112,23 +74,7 @@ class _Ordered:
 
     def _as_ordered_terms(self, expr: Any, order: Any = None) -> list[Any]:
         del order
-        return sorted(expr.args, key=self._key)
-
-    def _key(self, term: Any) -> tuple[Any, ...]:
-        if term.is_Symbol or (_is_flat(term) and term.is_Mul):
-            symbol = term if term.is_Symbol else term.args[1]
-            return 0, [self._place.get(symbol, 0)], ()
-        if term.is_number:
-            return (1,)
-        return 0, sorted(self._place.get(s, 0) for s in term.free_symbols), term.sort_key()
-
-
-def _is_flat(term: Any) -> bool:
-    """Return whether a term is a decimal or -1 or 1, a name, or such a number times a name."""
-    if not term.is_Mul:
-        return bool(term.is_Symbol or term.is_Float or term.is_Integer)
-    number, name = term.args if len(term.args) == 2 else (term, term)
-    return bool((number.is_Float or number.is_Integer) and name.is_Symbol)
+        return self._order.terms(expr)
 
 
 class _Text(_Ordered, StrPrinter):  # type: ignore[misc]
@@ -137,7 +83,7 @@ class _Text(_Ordered, StrPrinter):  # type: ignore[misc]
     times = "*"
 
     def _print_Float(self, expr: Any) -> str:
-        return _shortest(expr)
+        return shortest(expr)
 
 
 class _Latex(_Ordered, LatexPrinter):  # type: ignore[misc]
@@ -146,7 +92,7 @@ class _Latex(_Ordered, LatexPrinter):  # type: ignore[misc]
     times = " "
 
     def _print_Float(self, expr: Any) -> str:
-        return self.number(_shortest(expr))
+        return self.number(shortest(expr))
 
     def number(self, text: str) -> str:
         """Return a number with a power of ten for its exponent."""
@@ -159,14 +105,14 @@ class _Latex(_Ordered, LatexPrinter):  # type: ignore[misc]
 
 def text_lines(form: LetForm, digits: int | None = None) -> list[str]:
     """Return one line "name = expression" for each let."""
-    printer = _Text(form, {"full_prec": False})
+    printer = _Text(form.names, {"full_prec": False})
     return [f"{line.symbol.name} = {printer.line(line.expression, digits)}" for line in form.lines]
 
 
 def latex_lines(form: LetForm, digits: int | None = None) -> list[str]:
     r"""Return one line "name &= expression" for each let."""
     names = _latex_names(form)
-    printer = _Latex(form, {"symbol_names": names})
+    printer = _Latex(form.names, {"symbol_names": names})
     return [f"{names[line.symbol]} &= {printer.line(line.expression, digits)}" for line in form.lines]
 
 
