@@ -35,6 +35,7 @@ class Wires:
     """
 
     floating = False
+    in_loops = False
 
     def __init__(self, network: Network) -> None:
         self.wiring = Wiring(network)

@@ -42,6 +42,7 @@ class Expressions:
     """
 
     floating = True
+    in_loops = False
     complex = False
     numpy = False
 
