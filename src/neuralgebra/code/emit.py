@@ -10,12 +10,18 @@ import numpy as np
 
 from neuralgebra.code.c import C
 from neuralgebra.code.casadi import Casadi
+from neuralgebra.code.excel import Excel
 from neuralgebra.code.fortran import Fixed, Free
 from neuralgebra.code.frames import Calculix, Uhyper, Umat
 from neuralgebra.code.interface import Hosted
+from neuralgebra.code.javascript import JavaScript
+from neuralgebra.code.julia import Julia
 from neuralgebra.code.language import Language
 from neuralgebra.code.mathematica import Mathematica
+from neuralgebra.code.matlab import Matlab
 from neuralgebra.code.program import program
+from neuralgebra.code.python import Python
+from neuralgebra.code.rust import Rust
 from neuralgebra.code.selftest import checked
 from neuralgebra.errors import InputError, UnsupportedError, UsageError, shown
 from neuralgebra.network import names as naming
@@ -23,7 +29,7 @@ from neuralgebra.network.network import Network
 
 __all__ = ["INTERFACES", "LANGUAGES", "code", "hosted", "with_check", "written"]
 
-_TABLES: tuple[type[Language], ...] = (C, Free, Fixed, Mathematica)
+_TABLES: tuple[type[Language], ...] = (C, Free, Fixed, Mathematica, Excel, Python, Julia, Matlab, JavaScript, Rust)
 LANGUAGES = {language.key: language for language in _TABLES}
 _HOSTS: tuple[type[Hosted], ...] = (Casadi, Uhyper, Umat, Calculix)
 INTERFACES = {table.host: table for table in _HOSTS}
@@ -44,7 +50,7 @@ def code(
     interface: str | None = None,
     check: bool = True,
     points: Any = None,
-) -> str:
+) -> str | bytes:
     """Return the network and its derivatives as a program in another language.
 
     One function for each order: ``f`` gives the values, ``f_jacobian`` also the first derivatives, ``f_hessian`` also
@@ -81,11 +87,16 @@ def code(
 
     Returns
     -------
-    str
-        The text of one file.
+    str or bytes
+        The text of one file; for "excel" the bytes of a workbook (.xlsx), in which every number is a cell, and which
+        computes the highest order, and with it the lower ones.
 
     Raises
     ------
+    MissingExtra
+        For "excel" without XlsxWriter.
+    ResourceError
+        When a workbook or unrolled code would be too large.
     UnsupportedError
         For a language that there is not, or a layer that it cannot express.
     UsageError
@@ -106,7 +117,7 @@ def code(
     else:
         word = "c" if language is None else language
         made = written(network, word, order, name, dtype=dtype, packed=packed, products=products, unroll=unroll)
-    return (with_check(made, points) if check else made).text()
+    return (with_check(made, points) if check else made).content()
 
 
 def written(
