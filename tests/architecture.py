@@ -22,7 +22,7 @@ CORE = ("arithmetic", "functions", "network", "calculus")
 ARRAY_FILES = {"arithmetic/arrays.py", "arithmetic/libraries.py"}
 ARRAY_LIBRARIES = {"array_api_compat", "jax", "torch"}
 BINDING_FILE = "api.py"
-OPTIONAL = {"anywidget", "dask", "h5py", "jax", "matplotlib", "onnxruntime", "pyarrow", "sklearn", "torch", "xlsxwriter"}
+OPTIONAL = frozenset("anywidget dask h5py jax matplotlib onnxruntime pyarrow sklearn torch xlsxwriter".split())  # noqa: SIM905
 DATA_TABLES: frozenset[str] = frozenset(
     {"functions/catalogue.py"}
 )  # files that may be longer than FILE_LINES, such as "code/names.py"
