@@ -92,9 +92,11 @@ FUNCTIONS: dict[str, Callable[..., Any]] = {
     **{"Exp": np.exp, "Log": np.log, "Tanh": np.tanh, "Sin": np.sin, "Cos": np.cos, "Tan": np.tan, "Sqrt": np.sqrt},
     **{"Sinh": np.sinh, "Cosh": np.cosh, "ArcTan": np.arctan, "ArcSinh": np.arcsinh, "ArcTanh": np.arctanh},
     **{"Abs": np.abs, "Sign": np.sign, "Floor": np.floor, "Erf": np.vectorize(math.erf)},
-    **{"Max": lambda *a: np.max(np.broadcast_arrays(*a), axis=0), "Transpose": np.transpose},
+    **{"Max": lambda *a: np.max(a[0] if len(a) == 1 else np.broadcast_arrays(*a), axis=0), "Transpose": np.transpose},
     **{"Min": lambda *a: np.min(np.broadcast_arrays(*a), axis=0), "DiagonalMatrix": np.diag},
     **{"Total": lambda a: np.sum(a, axis=0), "IdentityMatrix": np.eye},
+    **{"Part": lambda a, i: a[int(i) - 1], "Outer": lambda _, a, b: np.multiply.outer(a, b)},
+    **{"UnitVector": lambda n, i: np.eye(int(n))[int(i) - 1], "ConstantArray": lambda v, n: np.full(n.astype(int), v)},
     **{"Join": lambda *parts: np.concatenate([np.asarray(p) for p in parts])},
 }
 OPERATORS: dict[str, Callable[[Any, Any], Any]] = {
@@ -107,7 +109,8 @@ OPERATORS: dict[str, Callable[[Any, Any], Any]] = {
 def evaluated(e: Any, scope: dict[str, Any]) -> Any:
     """The value of a parsed expression."""
     if isinstance(e, str):
-        return {"Pi": math.pi, "E": math.e, "True": True}[e] if e in ("Pi", "E", "True") else scope[e]
+        known = {"Pi": math.pi, "E": math.e, "True": True, "Times": None}
+        return known[e] if e in known else scope[e]
     if not isinstance(e, tuple):
         return float(e)
     head, *rest = e
@@ -142,8 +145,29 @@ def called(name: str, arguments: list[Any], scope: dict[str, Any]) -> Any:
         return evaluated(body, inside)
     if name == "Piecewise":
         return piecewise(arguments, scope)
+    if name in SPECIAL:
+        return SPECIAL[name](arguments, scope)
     values = [evaluated(a, scope) for a in arguments]
     return applied(*scope[name], values[0], scope) if name in scope else FUNCTIONS[name](*values)
+
+
+def mapped(arguments: list[Any], scope: dict[str, Any]) -> Any:
+    function, values = arguments
+    return np.array([applied(*scope[function], v, scope) for v in evaluated(values, scope)], dtype=float)
+
+
+def table(arguments: list[Any], scope: dict[str, Any]) -> Any:
+    body, (_, (index, count)) = arguments
+    return np.array([evaluated(body, {**scope, index: i + 1}) for i in range(int(evaluated(count, scope)))])
+
+
+def taken(arguments: list[Any], scope: dict[str, Any]) -> Any:
+    start, stop = evaluated(arguments[-1], scope).astype(int)
+    value = evaluated(arguments[0], scope)
+    return value[:, start - 1 : stop] if "All" in arguments else value[start - 1 : stop]
+
+
+SPECIAL = {"Map": mapped, "Table": table, "Take": taken}
 
 
 def piecewise(arguments: list[Any], scope: dict[str, Any]) -> Any:
@@ -176,7 +200,9 @@ def wolfram_lists(text: str, x: Any, name: str = "f") -> list[Any]:
     scope: dict[str, Any] = {}
     evaluated(Reader(text).expression(), scope)
     pattern, body = scope[name]
-    inside = dict(zip([p.rstrip("_") for p in pattern[1]], np.asarray(x, dtype=float), strict=True))
+    x = np.asarray(x, dtype=float)
+    names = [p.rstrip("_") for p in pattern[1]] if isinstance(pattern, tuple) else []
+    inside = dict(zip(names, x, strict=True)) if names else {pattern.rstrip("_"): x}
     _, _, (_, steps) = body
     with np.errstate(all="ignore"):
         while steps[0] == ";":

@@ -423,8 +423,8 @@ def test_explain_refuses_what_is_no_chain_and_names_the_obstacle():
     ):
         with pytest.raises(UnsupportedError, match=obstacle):
             network.explain()
-    with pytest.raises(InputError, match="hessian"):
-        f.explain("hessian")
+    with pytest.raises(InputError, match='"jacobian" or "hessian" expected'):
+        f.explain("gradient")
 
 
 def test_balls_evaluate_the_formula_too():

@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 
 import formula_oracles as oracles
 import neuralgebra as na
+from neuralgebra.cli import run
 from neuralgebra.errors import InputError, UnsupportedError
 from neuralgebra.formula.wolfram import WolframWriter, wolfram_number
 from strategies import after, networks, points
@@ -211,6 +212,21 @@ def test_what_a_notation_cannot_name_is_refused():
         WolframWriter({x: "x"}).line(sympy.zeta(x))
 
 
+@pytest.mark.parametrize("notation", ["text", "latex", "mathml", "mathematica"])
+def test_the_command_line_has_every_notation(notation, tmp_path, capsys):
+    f, model = net(sizes=(2, 2, 1)), str(tmp_path / "f.safetensors")
+    f.save(model)
+    form = f.formula(1)
+    for option, wanted in (
+        ([], form.written(notation)),
+        (["--inline"], form.inlined(notation)),
+        (["--matrix"], form.matrix(notation)),
+    ):
+        assert run(["formula", model, "--order", "1", "--notation", notation, *option]) == 0
+        assert capsys.readouterr().out == wanted + "\n"
+    assert run(["formula", model, "--matrix", "--inline"]) == 2
+
+
 @pytest.mark.skipif(not MATHICS, reason="Mathics is not on the path, nor named by NEURALGEBRA_MATHICS")
 def test_mathics_reads_the_same_numbers_and_finds_the_same_values(tmp_path):
     f = net("sigmoid", sizes=(3, 4, 2))
@@ -225,3 +241,22 @@ def test_mathics_reads_the_same_numbers_and_finds_the_same_values(tmp_path):
     wanted = np.concatenate([np.ravel(d) for d in derivatives(f, x)])
     np.testing.assert_allclose(printed[: len(wanted)], wanted, rtol=1e-13, atol=1e-15)
     assert printed[len(wanted) :] == [*MANY]
+
+
+@pytest.mark.skipif(not MATHICS, reason="Mathics is not on the path, nor named by NEURALGEBRA_MATHICS")
+@pytest.mark.parametrize("name", ["chain", "product", "stack", "softmax", "relu"])
+def test_mathics_multiplies_the_matrices_out(name, tmp_path):
+    f = net("sigmoid", "tanh", sizes=(3, 4, 2))
+    networks = {
+        **{"chain": f, "product": f * net("sin", sizes=(3, 2)), "stack": na.stack(f, net("sin", sizes=(3, 2)))},
+        **{"softmax": after(f, na.Softmax()), "relu": net("relu", sizes=(3, 4, 1))},
+    }
+    g, x = networks[name], np.array([0.3, -0.5, 0.7])
+    order = 1 if name == "softmax" else 2
+    point = ", ".join(f"{v}`" for v in x)
+    script = f"{g.formula(order).matrix('mathematica')}\nPrint[Round[2^80*#]] & /@ Flatten[f[{{{point}}}]];\n"
+    (tmp_path / "main.m").write_text(script)
+    done = subprocess.run([MATHICS, "-f", str(tmp_path / "main.m")], capture_output=True, text=True, check=True)
+    printed = [int(line) / 2**80 for line in done.stdout.split() if re.fullmatch(r"-?\d+", line)]
+    wanted = np.concatenate([np.ravel(d) for d in derivatives(g, x)[: order + 1]])
+    np.testing.assert_allclose(printed, wanted, rtol=1e-13, atol=1e-15)

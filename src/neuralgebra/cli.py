@@ -109,6 +109,7 @@ def diff(model: str, data: str, order: int, **options: Any) -> None:
 @click.option("--tol", type=float, help="With --box: the shortest formula with no error above TOL there, proven.")
 @click.option("--notation", type=click.Choice(_NOTATIONS), default="text", show_default=True)
 @click.option("--inline", is_flag=True, help="One expression in the inputs alone; refused when too large.")
+@click.option("--matrix", is_flag=True, help="Layer by layer in matrices, to order 2, then every number.")
 @click.option(
     "--limit", type=click.IntRange(1), default=100_000, show_default=True, help="Largest inlined size, in nodes."
 )
@@ -118,10 +119,15 @@ def diff(model: str, data: str, order: int, **options: Any) -> None:
 def formula(model: str, order: int, digits: int | None, notation: str, **options: Any) -> None:
     """Print the formula of a network, line by line."""
     _refuse_existing(options["output"], options["force"])
+    if options["inline"] and options["matrix"]:
+        raise UsageError("--inline and --matrix received; one of them expected.")
     network = na.load(model)
     box = None if options["box"] is None else _box(network, options["box"])
     found = network.formula(order, digits=digits, box=box, tol=options["tol"])
-    text = _inlined(found, notation, options["limit"]) if options["inline"] else found.written(notation)
+    if options["matrix"]:
+        text = found.matrix(notation)
+    else:
+        text = _inlined(found, notation, options["limit"]) if options["inline"] else found.written(notation)
     if options["as_json"]:
         text = _json({"order": order, "notation": notation, "lines": text.splitlines()} | _on_box(found))
     if options["output"] == "-":

@@ -7,6 +7,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from neuralgebra.errors import InputError, UnsupportedError, shown
+from neuralgebra.formula.explain_hessian import HessianExplanation, aligned
+from neuralgebra.formula.layered import matrix_form
 from neuralgebra.functions.row import parsed
 from neuralgebra.network.layers import Affine, Elementwise, Layer
 from neuralgebra.network.network import Network
@@ -24,9 +26,10 @@ def _index_names() -> Iterator[str]:
 
 @dataclass(frozen=True)
 class _Step:
-    """One factor of the chain rule: the matrix W_number, or the diagonal of a function's slope at z_number."""
+    """One factor of the chain rule: the matrix W_number, or the diagonal of a function's slope at its argument."""
 
     number: int
+    argument: str
     function: str | None
     slope: str
     rows: int
@@ -66,7 +69,7 @@ class Explanation:
         second = "   ".join(s.center(w) for s, w in zip(shapes, widths, strict=True))
         return "\n".join(
             [
-                *self._definitions(),
+                *self.definitions(),
                 "",
                 "matrix form",
                 f"  {left[0]} = {first}".rstrip(),
@@ -77,7 +80,8 @@ class Explanation:
             ]
         )
 
-    def _definitions(self) -> list[str]:
+    def definitions(self) -> list[str]:
+        """Return z₁ = W₁ x + b₁ and so on, one line each."""
         lines, inner = [], "x"
         for step in reversed(self.steps):
             number = _sub(step.number)
@@ -85,7 +89,7 @@ class Explanation:
                 lines.append(f"z{number} = W{number} {inner}" + (f" + b{number}" if step.bias else ""))
                 inner = f"z{number}"
             else:
-                lines.append(f"a{number} = {step.function}(z{number})   element by element")
+                lines.append(f"a{number} = {step.function}({_sub(step.argument)})   element by element")
                 inner = f"a{number}"
         return [*lines, f"y  = {inner}"]
 
@@ -94,7 +98,7 @@ class Explanation:
         for step, row, column in self._indexed():
             number = _sub(step.number)
             if step.function is not None:
-                text += f" {step.slope}(z{number}{f'[{row}]' if row else ''})"
+                text += f" {step.slope}({_sub(step.argument)}{f'[{row}]' if row else ''})"
             else:
                 text += "" if column == "k" else f" Σ_{{{column}=1..{step.columns}}}"
                 text += f" W{number}[{row and row + ','}{column}]"
@@ -109,38 +113,55 @@ class Explanation:
             row = column
 
     def latex(self) -> str:
-        r"""Return matrix form, with a shape under every factor, and index form as LaTeX."""
+        r"""Return definitions, matrix form with a shape under every factor, and index form as LaTeX."""
         factors = [rf"\underbrace{{{_latex_factor(s)}}}_{{{s.rows}\times{s.columns}}}" for s in self.steps]
         matrix = r"\frac{\partial y}{\partial x} &= " + r"\,".join(factors)
-        return "$$\\begin{aligned}\n" + matrix + " \\\\\n" + self._latex_index() + "\n\\end{aligned}$$"
+        return aligned([*self.latex_definitions(), matrix, self._latex_index()])
+
+    def latex_definitions(self) -> list[str]:
+        r"""Return z^{(1)} &= W^{(1)} x + b^{(1)} and so on, one line each."""
+        lines, inner = [], "x"
+        for step in reversed(self.steps):
+            above = f"^{{({step.number})}}"
+            if step.function is None:
+                lines.append(f"z{above} &= W{above} {inner}" + (f" + b{above}" if step.bias else ""))
+                inner = f"z{above}"
+            else:
+                lines.append(rf"a{above} &= {_latex_function(step.function)}\!\left({inner}\right)")
+                inner = f"a{above}"
+        return [*lines, f"y &= {inner}"]
 
     def _latex_index(self) -> str:
         text = rf"\frac{{\partial {'y_{o}' if self.outputs > 1 else 'y'}}}{{\partial x_{{k}}}} &="
         for step, row, column in self._indexed():
             if step.function is not None:
                 index = f"_{{{row}}}" if row else ""
-                text += rf" {_latex_function(step.slope)}\!\left(z^{{({step.number})}}{index}\right)"
+                text += rf" {_latex_function(step.slope)}\!\left({_latex_name(step.argument)}{index}\right)"
             else:
                 text += "" if column == "k" else rf" \sum_{{{column}=1}}^{{{step.columns}}}"
                 text += rf" W^{{({step.number})}}_{{{row}{column}}}"
         return text
 
 
-def explain(network: Network, question: str = "jacobian") -> Explanation:
+def explain(network: Network, question: str = "jacobian") -> Explanation | HessianExplanation:
     """Write the chain rule of a network out, step by step, in matrix form with shapes and in index form.
 
     ∂y/∂x = W_L · diag(σ'(z_{L-1})) · W_{L-1} · … · diag(σ'(z₁)) · W₁
+
+    and of second order, a sum over the activations a_l = σ(z_l) with J_l = ∂z_l/∂x and λ_l = ∂y/∂a_l,
+
+    ∂²y/∂x² = Σ_l J_lᵀ · diag(λ_l ∘ σ''(z_l)) · J_l
 
     Parameters
     ----------
     network : Network
         A chain of affine layers and activations.
-    question : {"jacobian"}
+    question : {"jacobian", "hessian"}
         What to explain.
 
     Returns
     -------
-    Explanation
+    Explanation or HessianExplanation
         With ``.text()`` and ``.latex()``.
 
     Raises
@@ -169,17 +190,25 @@ def explain(network: Network, question: str = "jacobian") -> Explanation:
     index form
       ∂y/∂x[k] = Σ_{i=1..10} W₃[i] tanh'(z₂[i]) Σ_{j=1..20} W₂[i,j] tanh'(z₁[j]) W₁[j,k]
     """
-    if question != "jacobian":
-        raise InputError(f'question {shown(question)!r} received; "jacobian" expected.')
-    steps, number = [], 0
+    if question not in ("jacobian", "hessian"):
+        raise InputError(f'question {shown(question)!r} received; "jacobian" or "hessian" expected.')
     _check_chain(network)
+    found = Explanation(tuple(reversed(_steps(network))), network.output_size, network.input_size)
+    return found if question == "jacobian" else HessianExplanation(matrix_form(network, 2), found)
+
+
+def _steps(network: Network) -> list[_Step]:
+    """Return the steps of a chain, from the input on; each kind is counted by itself."""
+    steps, count, argument = [], {"z": 0, "a": 0}, "x"
     for place, node in enumerate(network.nodes, 1):
-        layer, size = node.layer, network.sizes[place]
-        number += isinstance(layer, Affine)
+        layer, letter = node.layer, "z" if isinstance(node.layer, Affine) else "a"
+        count[letter] += 1
         row = layer.only.row if isinstance(layer, Elementwise) and layer.only else None
         function, slope = (row.name, row.derivative_name(1)) if row else (None, "")
-        steps.append(_Step(number, function, slope, size, network.sizes[place - 1], _has_bias(layer)))
-    return Explanation(tuple(reversed(steps)), network.output_size, network.input_size)
+        sizes = network.sizes[place], network.sizes[place - 1]
+        steps.append(_Step(count[letter], argument, function, slope, *sizes, _has_bias(layer)))
+        argument = f"{letter}{count[letter]}"
+    return steps
 
 
 def _check_chain(network: Network) -> None:
@@ -208,13 +237,16 @@ def _has_bias(layer: Layer) -> bool:
     return isinstance(layer, Affine) and layer.bias is not None
 
 
-def _sub(number: int) -> str:
+def _sub(number: int | str) -> str:
     return str(number).translate(_SUBSCRIPTS)
 
 
+def _latex_name(word: str) -> str:
+    return f"{word[0]}^{{({word[1:]})}}"
+
+
 def _matrix_factor(step: _Step) -> str:
-    number = _sub(step.number)
-    return f"W{number}" if step.function is None else f"diag({step.slope}(z{number}))"
+    return f"W{_sub(step.number)}" if step.function is None else f"diag({step.slope}({_sub(step.argument)}))"
 
 
 def _latex_function(name: str) -> str:
@@ -226,4 +258,4 @@ def _latex_function(name: str) -> str:
 def _latex_factor(step: _Step) -> str:
     if step.function is None:
         return f"W^{{({step.number})}}"
-    return rf"\operatorname{{diag}}\!\left({_latex_function(step.slope)}(z^{{({step.number})}})\right)"
+    return rf"\operatorname{{diag}}\!\left({_latex_function(step.slope)}({_latex_name(step.argument)})\right)"

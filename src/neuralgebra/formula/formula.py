@@ -14,6 +14,7 @@ from neuralgebra.calculus.derivatives import jets
 from neuralgebra.errors import InputError, ResourceError, shown
 from neuralgebra.formula.letform import LetForm, let_form, tree_sizes
 from neuralgebra.formula.mathml import mathml
+from neuralgebra.formula.matrix import matrix_written
 from neuralgebra.formula.printers import latex_legend, latex_lines, text_legend, text_lines
 from neuralgebra.formula.simplify import Simplification, simplified
 from neuralgebra.formula.terms import settled
@@ -114,6 +115,27 @@ class Formula:
     def _mathematica(self, form: LetForm, name: str = "f") -> str:
         notes = [comment(note.strip()) for note in self._notes("")]
         return "\n".join([*notes, *wolfram_legend(form), definition(form, self.digits, name)])
+
+    def matrix(self, notation: str = "text") -> str:
+        """Return value and derivatives in matrices, y = W₂ σ(W₁ x + b₁) + b₂, then every number of W and b.
+
+        Parameters
+        ----------
+        notation : {"text", "latex", "mathml", "mathematica"}
+            The notation.
+
+        Returns
+        -------
+        str
+            Equations layer by layer, the functions in them, and the numbers with their shapes.
+
+        Raises
+        ------
+        UnsupportedError
+            For an order above 2, and where a layer has no matrix form.
+        """
+        self._written(notation)
+        return matrix_written(self.form, self.digits, notation, self._notes(""))
 
     def inlined_size(self) -> int:
         """Return how many nodes the inlined expressions of all orders have together; nothing is built."""

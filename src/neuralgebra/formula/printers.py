@@ -14,7 +14,15 @@ from neuralgebra.errors import shown
 from neuralgebra.formula.letform import Let, LetForm
 from neuralgebra.formula.terms import Order, is_flat, rounded, settled, shortest
 
-__all__ = ["latex_legend", "latex_lines", "text_legend", "text_lines"]
+__all__ = [
+    "latex_expression",
+    "latex_legend",
+    "latex_lines",
+    "latex_name",
+    "text_expression",
+    "text_legend",
+    "text_lines",
+]
 
 
 _GREEK = {"Phi": r"\Phi", "phi": r"\varphi"}
@@ -114,6 +122,16 @@ def latex_lines(form: LetForm, digits: int | None = None) -> list[str]:
     names = _latex_names(form)
     printer = _Latex(form.names, {"symbol_names": names})
     return [f"{names[line.symbol]} &= {printer.line(line.expression, digits)}" for line in form.lines]
+
+
+def text_expression(expression: Any, digits: int | None = None) -> str:
+    """Return an expression in one variable as text."""
+    return _Text(expression.free_symbols, {"full_prec": False}).line(expression, digits)
+
+
+def latex_expression(expression: Any, digits: int | None = None) -> str:
+    """Return an expression in one variable as LaTeX."""
+    return _Latex(expression.free_symbols, {}).line(expression, digits)
 
 
 # Names ------------------------------------------------------------------------------------------------------------
