@@ -47,6 +47,7 @@ class Excel(Formulas):
         self._constants_at: dict[float, str] = {}
         self._rows: dict[str, int] = {}
         self._widest: dict[str, int] = {}
+        self._expect_small()  # before a self-test is computed
 
     # What is written ----------------------------------------------------------------------------------------------
 
