@@ -14,24 +14,20 @@ from neuralgebra.code.program import Function, Program
 from neuralgebra.code.record import Primitive
 from neuralgebra.code.selftest import Check
 from neuralgebra.code.statements import Buffer, Call, Loop, walk
+from neuralgebra.code.templates import ARC, TERNARY, applied
 
 __all__ = ["C"]
 
-_ONE = ("exp", "log", "log1p", "expm1", "sqrt", "sin", "cos", "tan", "tanh", "sinh", "cosh", "erf", "erfc")
-_ARC = {
-    "arctan": "atan",
-    "arcsin": "asin",
-    "arccos": "acos",
-    "arcsinh": "asinh",
-    "arccosh": "acosh",
-    "arctanh": "atanh",
-}
+STACK = 1 << 18
+"""Bytes of arrays that a function has on the stack, at most."""
+
+_ONE = "exp log log1p expm1 sqrt sin cos tan tanh sinh cosh erf erfc"
 
 # exp(x) = 2^k exp(r), x = k ln 2 + r, k the nearest integer, which the addition of 1.5·2^52 leaves in the low bits.
 _EXP = r"""
 #include <stdint.h>
 #include <string.h>
-#if defined(__AVX2__) && !defined(NEURALGEBRA_LIBM)
+#if defined(__AVX2__) && !defined(__FAST_MATH__) && !defined(NEURALGEBRA_LIBM)
 /* exp and tanh in plain arithmetic, for vector instructions; -DNEURALGEBRA_LIBM takes those of the library. */
 static inline double exp_(double x) {
     const double c = x < -746.0 ? -746.0 : (x > 710.0 ? 710.0 : x);
@@ -69,7 +65,7 @@ class C(Blocked):
     title = "C99"
     suffix = ".c"
     comment = "/* {} */"
-    reserved = frozenset({"main", "asm", "near", "far", "bool", "complex", "imaginary", *_ONE, *_ARC.values()})
+    reserved = frozenset({"main", "asm", "near", "far", "bool", "complex", "imaginary", *_ONE.split(), *ARC.values()})
     linkage = ""
     loop = ("for (int {i} = 0; {i} < {n}; {i}++) {{", "}")
     value = "const {type} {name} = {value};"
@@ -78,20 +74,13 @@ class C(Blocked):
     assign = "{target} = {value};"
     update = "{target} += {value};"
     functions: ClassVar = {
-        **{name: f"{name}({{0}})" for name in _ONE},
-        **{name: f"{host}({{0}})" for name, host in _ARC.items()},
+        **applied("{name}({{0}})", f"{_ONE} isinf isnan"),
+        **applied("{name}({{0}})", " ".join(ARC)),
         "absolute": "fabs({0})",
         "hypot": "hypot({0}, {1})",
         "copysign": "copysign({0}, {1})",
         "power": "pow({0}, {1})",
-        "maximum": "({0} > {1} ? {0} : {1})",
-        "minimum": "({0} < {1} ? {0} : {1})",
-        "select": "({0} ? {1} : {2})",
-        "isinf": "isinf({0})",
-        "isnan": "isnan({0})",
-        "bitwise_or": "({0} || {1})",
-        "bitwise_and": "({0} && {1})",
-        "logical_not": "(!({0}))",
+        **TERNARY,
     }
 
     def __init__(self, program: Program, name: str) -> None:
@@ -108,6 +97,9 @@ class C(Blocked):
         """Return the lines before everything."""
         first, *others = self.preface()
         lines = [f"/* {first}", *(f" * {line}".rstrip() for line in others), " */", "#include <math.h>"]
+        lines += [
+            f"/* {self.function(f)} keeps its arrays in static memory: one call at a time. */" for f in self._large()
+        ]
         lines += self._vector_functions() if self.vector else []
         return [*lines, "", *(f"{self.signature(f)};" for f in self.program.functions), *self._declared_check()]
 
@@ -145,7 +137,10 @@ class C(Blocked):
 
     def write_function(self, function: Function) -> list[str]:
         """Return the definition of a function."""
-        arrays = [self.array.format(type=self.type, name=self.buffer(b), size=b.size) for b in function.locals]
+        storage = self._storage(function.locals)
+        arrays = [
+            storage + self.array.format(type=self.type, name=self.buffer(b), size=b.size) for b in function.locals
+        ]
         return [
             f"{self.signature(function)} {{",
             *(f"{self.indent}(void){self.buffer(b)};" for b in function.unused),
@@ -153,6 +148,13 @@ class C(Blocked):
             *self.body(function.loops),
             "}",
         ]
+
+    def _large(self) -> list[Function]:
+        return [f for f in self.program.functions if self._storage(f.locals)]
+
+    def _storage(self, buffers: Sequence[Buffer]) -> str:
+        """Return where arrays live: on the stack, unless they would fill that of a thread."""
+        return "static " if sum(b.size for b in buffers) * self.dtype.itemsize > STACK else ""
 
     def write_check(self, checks: Sequence[Check]) -> list[str]:
         """Return the function that runs the self-test and counts the entries that are not within their bounds."""
@@ -162,7 +164,8 @@ class C(Blocked):
             "    int wrong = 0;",
         ]
         for check in checks:
-            outputs = [f"{self.type} {self.buffer(b)}[{b.size}];" for b in check.function.outputs]
+            storage = self._storage(check.function.outputs)
+            outputs = [f"{storage}{self.type} {self.buffer(b)}[{b.size}];" for b in check.function.outputs]
             given = [
                 f"&{self.buffer(g)}[{b.size}*point]" for g, b in zip(check.given, check.function.inputs, strict=True)
             ]

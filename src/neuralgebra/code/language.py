@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import re
 from collections.abc import Callable, Collection, Mapping, Sequence
 from functools import cached_property
 from types import MappingProxyType
@@ -114,18 +115,22 @@ class Language:
     call: ClassVar[str] = "{name}({arguments})"
     infix: ClassVar[Mapping[str, str]] = MappingProxyType({})
     negation: ClassVar[str] = "-"
+    checking: ClassVar[str] = ""
     functions: ClassVar[Mapping[str, str]]
     reserved: ClassVar[Collection[str]] = frozenset()
 
     def __init__(self, program: Program, name: str) -> None:
-        self.program, self.name = program, f"{name}_" if name.lower() in self.reserved else name
+        own = {b.name for f in program.functions for b in (*f.inputs, *f.outputs)}
+        called = {word.lower() for text in self.functions.values() for word in re.findall(r"[A-Za-z]\w*", text)}
+        unfit = {"point", "wrong", *own, *called, *self.reserved}
+        self.program, self.name = program, f"{name}_" if name.lower() in unfit else name
         self.dtype = program.dtype
         self.type = self.types[self.dtype.name]
         self.templates: Mapping[str, str] = self.functions
         self.avoided: Collection[str] = self.reserved
         self._names: dict[Any, str] = {}
         self._count_of_sums, self._sums_share_a_block = itertools.count(1), False
-        self._taken = {w.lower() for w in self.reserved} | {name.lower()}
+        self._taken = {w.lower() for w in self.reserved} | called | {name.lower()}
 
     # Names --------------------------------------------------------------------------------------------------------
 
@@ -163,7 +168,7 @@ class Language:
         return str(value)
 
     def place(self, access: Access, indices: Sequence[str]) -> str:
-        """Return the place of an access as an expression in the indices."""
+        """Return the place of an access as an expression in the indices, never negative on the way: additions first."""
         terms = [_term(s, i) for s, i in zip(access.strides, indices, strict=False) if s]
         if access.table is not None:
             inner = self.read(access.table, indices)
@@ -171,6 +176,7 @@ class Language:
         offset = access.offset + self.first
         if offset or not terms:
             terms.append(str(offset))
+        terms.sort(key=lambda term: term.startswith("-"))
         return " + ".join(terms).replace("+ -", "- ")
 
     def read(self, access: Access, indices: Sequence[str]) -> str:
@@ -197,7 +203,7 @@ class Language:
     def _call(self, e: Call, indices: Sequence[str], level: int) -> str:
         name = e.function
         opposite = _opposite(e.arguments[1]) if name == "add" else None
-        if opposite is not None:  # a + b·(-2) is a - b·2
+        if opposite is not None:  # a + b·(-2) is a - b·2, a + (-b) is a - b
             return self._call(Call("subtract", (e.arguments[0], opposite)), indices, level)
         if name in INFIX and name not in self.templates:
             sign, own = INFIX[name]
@@ -321,7 +327,9 @@ class Language:
         lines = [f"{self.name}: R^{n} -> R^{m}, written by neuralgebra.", ""]
         for function in self.program.functions:
             given, taken = ([self.buffer(b) for b in part] for part in (function.inputs, function.outputs))
-            lines.append(f"{self.function(function)}({', '.join(given)}) -> {', '.join(taken)}")
+            lines.append(self.usage(function, ", ".join(given), ", ".join(taken)))
+        if self.program.checks and self.checking:
+            lines.append(f"{self.checking.format(name=self.name)} -> how many results of the self-test are wrong: 0")
         lines += ["", "arrays are flat, row by row:"]
         lines += [f"  {text}" for text in self._shapes()]
         lines.append("")
@@ -330,6 +338,10 @@ class Language:
             shown = [s if s == o else f"{s} ({_ascii(o)})" for s, o in zip(safe, names, strict=True)]
             lines += _filled(f"{what}: ", shown)
         return lines
+
+    def usage(self, function: Function, given: str, taken: str) -> str:
+        """Return how a function is called, in one line for a person."""
+        return f"{self.function(function)}({given}) -> {taken}"
 
     def _shapes(self) -> list[str]:
         """Return what the arguments hold, each once."""
@@ -431,9 +443,11 @@ def _term(stride: int, index: str) -> str:
 
 
 def _opposite(e: Expression) -> Expression | None:
-    """Return the opposite of a negative number, or of a product with one; None for anything else."""
+    """Return the opposite of a negative number, of a product with one, or of an opposite; None for anything else."""
     if isinstance(e, Number) and e.value < 0:
         return Number(-e.value, None if e.exact is None else -e.exact)
+    if isinstance(e, Call) and e.function == "negative":
+        return e.arguments[0]
     if isinstance(e, Call) and e.function == "multiply":
         last = _opposite(e.arguments[1])
         if isinstance(e.arguments[1], Number) and last is not None:

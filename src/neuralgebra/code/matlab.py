@@ -7,19 +7,16 @@ from typing import ClassVar
 from neuralgebra.code.program import Function
 from neuralgebra.code.returning import Returning
 from neuralgebra.code.statements import Buffer
+from neuralgebra.code.templates import TERNARY, applied
 
 __all__ = ["Matlab"]
 
-_ONE = ("exp", "log", "log1p", "expm1", "sqrt", "sin", "cos", "tan", "tanh", "sinh", "cosh", "erf", "erfc", "sign")
-_ARC = {
-    "arctan": "atan",
-    "arcsin": "asin",
-    "arccos": "acos",
-    "arcsinh": "asinh",
-    "arccosh": "acosh",
-    "arctanh": "atanh",
-}
-_PICK = ["function r = pick_(c, a, b)", "    if c", "        r = a;", "    else", "        r = b;", "    end", "end"]
+# Names with capitals are never those of a network. Beyond their domains functions would give complex numbers.
+_LOCAL = """function r = Pick(c, a, b), if c, r = a; else, r = b; end, end
+function r = Real(r), if ~isreal(r), r = NaN; end, end
+function k = Constants(), persistent K, if isempty(K), K = Made(); end, k = K; end
+function K = Made()
+    K = struct();"""
 
 
 class Matlab(Returning):
@@ -38,89 +35,65 @@ class Matlab(Returning):
     update = "{target} = {target} + {value};"
     entry = "{array}({place})"
     infix: ClassVar = {"not_equal": "~="}
-    reserved = frozenset("end function persistent pick_ data_ zeros nargin nargout isempty fprintf pi".split())  # noqa: SIM905
+    reserved = frozenset("persistent otherwise parfor spmd zeros double nargin nargout varargin isempty what".split())  # noqa: SIM905
     functions: ClassVar = {
-        **{name: f"{name}({{0}})" for name in _ONE},
-        **{name: f"{host}({{0}})" for name, host in _ARC.items()},
+        **applied("{name}({{0}})", "exp expm1 sin cos tan tanh sinh cosh erf erfc sign isinf isnan arctan arcsinh"),
+        **applied("Real({name}({{0}}))", "log log1p sqrt arcsin arccos arccosh arctanh"),
         "absolute": "abs({0})",
         "hypot": "hypot({0}, {1})",
-        "power": "({0})^({1})",
-        "maximum": "max({0}, {1})",
-        "minimum": "min({0}, {1})",
-        "select": "pick_({0}, {1}, {2})",
-        "isinf": "isinf({0})",
-        "isnan": "isnan({0})",
-        "bitwise_or": "({0} || {1})",
-        "bitwise_and": "({0} && {1})",
+        "power": "Real(({0})^({1}))",
+        **TERNARY,
+        "maximum": "Pick({0} < {1}, {1}, {0})",
+        "minimum": "Pick({0} > {1}, {1}, {0})",
+        "select": "Pick({0}, {1}, {2})",
         "logical_not": "(~({0}))",
     }
+    constants = ("    K.{name} = [ ...", "    ];")
     function_head = "function [{taken}] = {name}_({given})"
-    function_tail = "end"
-    result = ""
-    helper_head = "function r_ = {name}({arguments})"
-    helper_result = "r_ = {value};"
-    check_head = "function wrong = {name}()\n    d_ = data_();\n    wrong = 0;"
+    function_tail = check_tail = "end"
+    expected = "{name} = double({name});\nif numel({name}) ~= {size}, error('{size} numbers expected in {name}'); end"
+    helper_head = "function R = {name}({arguments})"
+    helper_result = "R = {value};"
+    check_head = "function wrong = {name}()\n    K = Constants();\n    wrong = 0;"
     check_points = ("    for point = 0:{last}", "    end")
     check_call = "        [{taken}] = {name}_({given});"
     check_entries = (
-        "        for i = 0:{last}\n"
-        "            e_ = abs({got}({step}*i + 1) - d_.{wanted}({count}*point + i + 1));\n"
-        "            wrong = wrong + ~(e_ <= d_.{bound}(point + 1));\n"
-        "        end"
+        "        for i = 0:{last}, e = abs({got}({at} + 1) - K.{wanted}({count}*point + i + 1));\n"
+        "            wrong = wrong + ~(e <= K.{bound}(point + 1));\n        end"
     )
-    check_tail = "    return\nend"
-
-    def part(self, array: str, size: int) -> str:
-        """Return the argument of one point among those of all."""
-        return f"d_.{array}({size}*point + 1:{size}*(point + 1))"
+    checking = "{name}('check')"
+    part = "K.{array}({size}*point + 1:{size}*point + {size})"
 
     def prepared(self, function: Function) -> list[str]:
-        """Return what a function does first: it fetches the constants."""
+        """Return what a function does first: it also fetches the constants."""
         names = [self.buffer(b) for b in function.constants]
-        return ["d_ = data_();", *(f"{name} = d_.{name};" for name in names)] if names else []
+        return [*super().prepared(function), "K = Constants();", *(f"{name} = K.{name};" for name in names)]
 
-    def constant(self, buffer: Buffer) -> list[str]:
-        """Return the definition of a constant array, inside of the function that keeps them."""
-        rows = [f"{row} ..." for row in self.rows(buffer, 3 * self.indent)]
-        return [f"{2 * self.indent}d.{self.buffer(buffer)} = [ ...", *rows, f"{2 * self.indent}];"]
+    def rows(self, buffer: Buffer, indent: str | None = None) -> list[str]:
+        """Return the entries of a constant array in rows, which go on in the next line."""
+        return [f"{self.indent}{row} ..." for row in super().rows(buffer, indent)]
+
+    def usage(self, function: Function, given: str, taken: str) -> str:
+        """Return how a function is called, in one line for a person."""
+        words = given.replace(", ", f", '{function.suffix}', ", 1)
+        return f"[{taken}] = {self.name}({words})"
 
     def assembled(self, constants: list[list[str]], helpers: list[list[str]], functions: list[list[str]]) -> str:
         """Return the parts of the program in order: a function file begins with its function."""
-        checks = [line for b in self.check_constants() for line in self.constant(b)]
-        kept = [line for c in constants for line in c]
-        data = [
-            "function d_ = data_()",
-            "    persistent d",
-            "    if isempty(d)",
-            *kept,
-            *checks,
-            "    end",
-            "    d_ = d;",
-        ]
+        kept = [line for some in [*constants, *map(self.constant, self.check_constants())] for line in some]
         tested = self.write_check(self.program.checks) if self.program.checks else []
-        parts = [[*self.head(), *self._main()], *functions, *helpers, tested, _PICK, [*data, "end"]]
+        parts = [[*self.head(), *self._main()], *functions, *helpers, tested, [_LOCAL, *kept, "end"]]
         return "\n\n".join("\n".join(part) for part in parts if part) + "\n"
 
     def _main(self) -> list[str]:
-        """Return the function that the file is called by."""
-        orders = [f for f in self.program.functions if f.suffix not in ("jvp", "vjp", "hvp")]
-        taken = self.taken(orders[-1])
-        lines = [f"function [{taken}] = {self.name}(x, what, varargin)"]
-        if self.program.checks:
-            lines += [
-                "    if ischar(x)",
-                f"        {self.taken(orders[0])} = {self.name}_check();",
-                "        return",
-                "    end",
-            ]
-        for function in self.program.functions:
-            if function not in orders:
-                call = f"{self.taken(orders[0])} = {self.function(function)}_(x, varargin{{:}});"
-                test = f"nargin > 1 && strcmp(what, '{function.suffix}')"
-                lines += [f"    if {test}", f"        {call}", "        return", "    end"]
-        for number, function in enumerate(orders):
-            call = f"[{self.taken(function)}] = {self.function(function)}_(x);"
-            word = "if" if not number else "elseif"
-            last = number == len(orders) - 1
-            lines += ["    else" if last and number else f"    {word} nargout <= {number + 1}", f"        {call}"]
-        return [*lines, "    end", "end"]
+        cases = [("ischar(x)", f"y = {self.name}_check();")] if self.program.checks else []
+        for n, f in enumerate(self.program.functions, start=1):
+            if len(f.inputs) > 1:
+                call = f"y = {self.function(f)}_(x, varargin{{:}});"
+                cases.append((f"nargin > 1 && strcmp(what, '{f.suffix}')", call))
+            else:
+                taken = self.taken(f)
+                cases.append((f"nargin < 2 && nargout <= {n}", f"[{taken}] = {self.function(f)}_(x);"))
+        lines = [f"    {'else' * (n > 0)}if {test}\n        {call}" for n, (test, call) in enumerate(cases)]
+        lines.append("    else, error('no such product'); end")
+        return [f"function [{taken}] = {self.name}(x, what, varargin)", *lines, "end"]

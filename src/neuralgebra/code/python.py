@@ -5,15 +5,15 @@ from __future__ import annotations
 from typing import ClassVar
 
 from neuralgebra.code.returning import Returning
-from neuralgebra.code.statements import Buffer
+from neuralgebra.code.templates import applied
 
 __all__ = ["Python"]
 
-_ONE = ("log1p", "sqrt", "sin", "cos", "tan", "tanh", "erf", "erfc")
-_ARC = {"arctan": "atan", "arcsin": "asin", "arccos": "acos", "arcsinh": "asinh", "arccosh": "acosh"}
-
 # Where math raises an exception, arithmetic has a limit.
 _LIMITS = """
+import math
+
+
 def exp_(x):
     return math.exp(x) if x < 709.782712893384 else (x if x != x else math.inf)
 
@@ -49,10 +49,10 @@ class Python(Returning):
     array = "{name} = [0.0]*{size}"
     assign = "{target} = {value}"
     update = "{target} += {value}"
-    reserved = frozenset("math print range list float abs len tuple exp_ log_ over_ power_".split())  # noqa: SIM905
+    reserved = frozenset("range list len print nonlocal exp_ log_ over_ power_".split())  # noqa: SIM905
     functions: ClassVar = {
-        **{name: f"math.{name}({{0}})" for name in _ONE},
-        **{name: f"math.{host}({{0}})" for name, host in _ARC.items()},
+        **applied("math.{name}({{0}})", "log1p sqrt sin cos tan tanh erf erfc isinf isnan"),
+        **applied("math.{name}({{0}})", "arctan arcsin arccos arcsinh arccosh"),
         "exp": "exp_({0})",
         "log": "log_({0})",
         "divide": "over_({0}, {1})",
@@ -60,16 +60,18 @@ class Python(Returning):
         "hypot": "math.hypot({0}, {1})",
         "copysign": "math.copysign({0}, {1})",
         "power": "power_({0}, {1})",
-        "maximum": "({0} if {0} > {1} else {1})",
-        "minimum": "({0} if {0} < {1} else {1})",
+        "maximum": "({1} if {0} < {1} else {0})",
+        "minimum": "({1} if {0} > {1} else {0})",
         "select": "({1} if {0} else {2})",
-        "isinf": "math.isinf({0})",
-        "isnan": "math.isnan({0})",
         "bitwise_or": "({0} or {1})",
         "bitwise_and": "({0} and {1})",
         "logical_not": "(not {0})",
     }
     function_head = "def {name}({given}):"
+    expected = (
+        "{name} = [float(number) for number in {name}]\n"
+        'if len({name}) != {size}:\n    raise ValueError("{size} numbers expected in {name}")'
+    )
     result = "return {taken}"
     helper_head = "def {name}({arguments}):"
     helper_result = "return {value}"
@@ -78,23 +80,13 @@ class Python(Returning):
     check_call = "        {taken} = {name}({given})"
     check_entries = (
         "        for i in range({count}):\n"
-        "            wrong += not abs({got}[{step}*i] - {wanted}[{count}*point + i]) <= {bound}[point]"
+        "            wrong += not abs({got}[{at}] - {wanted}[{count}*point + i]) <= {bound}[point]"
     )
     check_tail = "    return wrong"
-
-    def part(self, array: str, size: int) -> str:
-        """Return the argument of one point among those of all."""
-        return f"{array}[{size}*point:{size}*(point + 1)]"
+    part = "{array}[{size}*point:{size}*(point + 1)]"
+    constants = ("{name} = [", "]")
+    main = 'if __name__ == "__main__":\n    print(f"{name}: {{{name}_check()}} of the results are wrong")'
 
     def head(self) -> list[str]:
         """Return the lines before everything."""
-        return [*super().head(), "import math", *_LIMITS.splitlines()]
-
-    def tail(self) -> list[str]:
-        """Return the lines after everything."""
-        said = f'print(f"{self.name}: {{{self.name}_check()}} of the results are wrong")'
-        return ['if __name__ == "__main__":', f"    {said}"] if self.program.checks else []
-
-    def constant(self, buffer: Buffer) -> list[str]:
-        """Return the definition of a constant array."""
-        return [f"{self.buffer(buffer)} = [", *self.rows(buffer), "]"]
+        return [*super().head(), *_LIMITS.splitlines()]
