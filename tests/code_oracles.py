@@ -45,6 +45,8 @@ def networks() -> dict[str, na.Network]:
         "one unit": chain(1, 1, 1),
         "wide": chain(2, 17, 11, 1),
         "identity": na.Network.identity(2),
+        "selected": chain(3, 7) @ na.Network.from_layer(na.Select([2, 0, 1]), 3),
+        "square, permuted": chain(12, 12) @ na.Network.from_layer(na.Select([*range(5, 12), *range(5)][::-1]), 12),
         "linear": chain(3, 2),
     }
 

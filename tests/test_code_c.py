@@ -157,6 +157,61 @@ def test_the_self_test_notices_a_wrong_weight(tmp_path: Path) -> None:
     assert lib.g_check() > 0
 
 
+@pytest.mark.parametrize("name", ["tanh", "gelu", "product", "softmax output", "residual", "quotient", "deep"])
+def test_the_self_test_notices_results_that_are_zero(tmp_path: Path, name: str) -> None:
+    rng = np.random.default_rng(0)
+    sizes = [3, *[30] * 6, 1]
+    layers = [(rng.normal(size=(m, n)) / n**0.5, rng.normal(size=m)) for n, m in itertools.pairwise(sizes)]
+    f = na.Network.from_layers(layers, "gelu") if name == "deep" else networks()[name]
+    text = f.code("c", 1)
+    start = text.index(") {", text.index("void f_jacobian(", text.index("void f_jacobian(") + 1))
+    end = text.index("\n}\n", start)
+    wrong = text[:end] + "\n    jac[0] = 0.0;" + text[end:]
+    assert library(tmp_path, {"f": text}, COMPILERS[0]).f_check() == 0
+    (tmp_path / "wrong").mkdir()
+    assert library(tmp_path / "wrong", {"f": wrong}, COMPILERS[0]).f_check() > 0
+
+
+def test_bounds_and_values_of_the_self_test_are_finite(tmp_path: Path) -> None:
+    rng = np.random.default_rng(0)
+    layers = [(rng.normal(size=(4, 3)) * 1e100, None), (rng.normal(size=(2, 4)) * 1e100, None)]
+    text = na.Network.from_layers(layers, "sin").code("c", 2)
+    assert "inf" not in text
+    assert library(tmp_path, {"f": text}, COMPILERS[0]).f_check() == 0
+    with pytest.raises(InputError, match="not finite in float32"):
+        na.Network.from_layers([([[1e30]], None), ([[1e30]], None)], "identity").code("c", 0, dtype="float32")
+
+
+def test_fast_mathematics_of_compilers_does_no_harm(tmp_path: Path) -> None:
+    rng = np.random.default_rng(0)
+    layers = [(rng.normal(size=(16, 3)), rng.normal(size=16)), (rng.normal(size=(2, 16)), rng.normal(size=2))]
+    (tmp_path / "f.c").write_text(na.Network.from_layers(layers, "sigmoid").code("c", 2))
+    # In a process of its own: what is compiled so turns subnormal numbers off for all.
+    command = [COMPILERS[0], "-Ofast", "-march=native", "-DNEURALGEBRA_MAIN", "f.c", "-o", "f", "-lm"]
+    subprocess.run(command, cwd=tmp_path, check=True)
+    subprocess.run([tmp_path / "f"], check=True)
+
+
+def test_large_arrays_are_not_on_the_stack(tmp_path: Path) -> None:
+    rng = np.random.default_rng(0)
+    sizes = [60, 300, 300, 60]
+    layers = [(rng.normal(size=(m, n)) / n**0.5, rng.normal(size=m)) for n, m in itertools.pairwise(sizes)]
+    text = na.Network.from_layers(layers).code("c", 2)
+    assert "f_hessian keeps its arrays in static memory" in text
+    assert "f keeps its arrays" not in text
+    assert library(tmp_path, {"f": text}, COMPILERS[0], "-O1").f_check() == 0
+
+
+def test_long_sums_and_maxima_without_loops(tmp_path: Path) -> None:
+    rng = np.random.default_rng(0)
+    long = na.Network.from_layers([(rng.normal(size=(1, 500)), None)])
+    softmax = na.Network.from_layers([(rng.normal(size=(20, 3)), None)], output="softmax")
+    texts = {"a": long.code("c", 0, name="a", unroll=True), "b": softmax.code("c", 1, name="b", unroll=True)}
+    assert len(texts["b"]) < 50_000
+    lib = library(tmp_path, texts, COMPILERS[0])
+    assert (lib.a_check(), lib.b_check()) == (0, 0)
+
+
 def test_the_self_test_notices_nan(tmp_path: Path) -> None:
     text = networks()["tanh"].code("c", 0)
     wrong = re.sub(r"(b3\[2\] = \{\n\s*)[^,]+,", r"\1(0.0/0.0),", text)

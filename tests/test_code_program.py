@@ -119,10 +119,13 @@ def test_places_stay_inside_their_arrays() -> None:
                     accesses = [p.access for p in walk(a.value) if isinstance(p, Load)]
                     accesses += [a.target] if isinstance(a.target, Access) else []
                     for access in accesses:
-                        ends = [s * (n - 1) for s, n in zip(access.strides, box, strict=False)]
-                        if access.table is None:
-                            assert access.offset + sum(e for e in ends if e < 0) >= 0
-                            assert access.offset + sum(e for e in ends if e > 0) < access.buffer.size
+                        reach = [(0, s * (n - 1)) for s, n in zip(access.strides, box, strict=False)]
+                        if access.table is not None:
+                            values = access.table.buffer.values
+                            assert values is not None
+                            reach.append((access.step * int(values.min()), access.step * int(values.max())))
+                        assert access.offset + sum(map(min, reach)) >= 0
+                        assert access.offset + sum(map(max, reach)) < access.buffer.size
 
 
 def test_loops_are_joined() -> None:

@@ -291,7 +291,7 @@ def inlined(loop: Loop) -> Loop:
             body += [Assignment(Scalar(n), known.pop(n)) for n in names if n in known]
             new = a
         name = a.target.name if isinstance(a.target, Scalar) else ""
-        if name and not a.reduction and uses[name] == 1 and name not in in_sums:
+        if name and not (a.reduction or a.kept) and uses[name] == 1 and name not in in_sums:
             known[name] = new.value
         else:
             body.append(new)

@@ -19,6 +19,8 @@ from neuralgebra.network.network import Network
 __all__ = ["Check", "Checked", "checked", "points_for"]
 
 POINTS = 2
+ROOM = 256
+"""How many times the error of single precision, scaled, a result may be off."""
 LISTED = 400
 """Entries of one result at one point that are listed; of more, every second, third, …."""
 
@@ -141,16 +143,29 @@ def _results(program: Program, function: Function, shared: dict[str, np.ndarray]
     """Return what the results of a function are compared with, by their names."""
     given = [shared[b.name] for b in function.inputs]
     values = _run(function, Arrays(np.zeros(1)), given)
+    single = _run(function, Arrays(np.zeros(1, np.float32)), [a.astype(np.float32) for a in given])
     sizes = _run(function, Majorant(), [Measured(a) for a in given])
     unit = float(np.finfo(program.dtype).eps) / 2
     found = {}
     for at, buffer in enumerate(function.outputs):
-        entries = function.results[at].entries
-        value, size = (_rows(a, entries) for a in (values[at], Measured.of(sizes[at]).majorant))
-        most = np.broadcast_to(size.max(1), len(given[0]))
-        bounds = 2 * _count(program, buffer.name) * unit * most
-        found[buffer.name] = _checked(program, buffer, np.broadcast_to(value, (len(given[0]), buffer.size)), bounds)
+        entries, shape = function.results[at].entries, (len(given[0]), buffer.size)
+        value, rough, size = (
+            np.broadcast_to(_rows(a, entries), shape) for a in (values[at], single[at], Measured.of(sizes[at]).majorant)
+        )
+        counted = 2 * _count(program, buffer.name) * unit * size.max(1)
+        found[buffer.name] = _checked(program, buffer, value, np.fmin(counted, _observed(value, rough, unit)))
     return found
+
+
+def _observed(value: np.ndarray, rough: np.ndarray, unit: float) -> np.ndarray:
+    """Return what rounding makes of results, with room to spare, from how far single precision is off at each point.
+
+    Roundings that are counted multiply with the depth of a network, those that happen do not: bounds that are only
+    counted would let deep networks pass whatever they give.
+    """
+    single = float(np.finfo(np.float32).eps) / 2
+    gap = np.abs(value - rough.astype(np.float64)).max(1) / single + np.abs(value).max(1)
+    return np.where(np.isfinite(gap), ROOM * unit * gap, np.inf)
 
 
 def _count(program: Program, name: str) -> int:
@@ -167,7 +182,13 @@ def _count(program: Program, name: str) -> int:
 def _checked(program: Program, buffer: Buffer, value: np.ndarray, bounds: np.ndarray) -> Checked:
     step = -(-value.shape[1] // LISTED)
     listed, name = value[:, ::step], f"check_{buffer.name}"
-    bounds = np.maximum(bounds, np.finfo(program.dtype).tiny)
+    largest, least = float(np.finfo(program.dtype).max), float(np.finfo(program.dtype).tiny)
+    if not (np.abs(listed) <= largest).all():
+        raise InputError(
+            f"{name[6:]} is not finite in {program.dtype} at the points of the self-test.\n"
+            "Pass others, points=[[…], …], or leave the self-test out, check=False."
+        )
+    bounds = np.clip(np.nan_to_num(bounds, nan=largest), least, largest)
     wanted = _constant(name, listed, program.dtype)
     return Checked(buffer, step, listed.shape[1], wanted, _constant(f"{name}_bound", bounds, program.dtype))
 

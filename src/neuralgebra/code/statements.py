@@ -148,6 +148,8 @@ class Assignment:
         How many values.
     start : Expression, optional
         What a sum is added to; the further index does not occur in it.
+    kept : bool
+        Whether a scalar stays one, even if it is used once.
     """
 
     target: Access | Scalar
@@ -155,6 +157,7 @@ class Assignment:
     reduction: str = ""
     depth: int = 0
     start: Expression | None = None
+    kept: bool = False
 
     @property
     def expressions(self) -> tuple[Expression, ...]:

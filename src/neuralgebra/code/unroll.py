@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 import math
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from functools import reduce
 
 from neuralgebra.code.fuse import inlined
@@ -26,6 +26,9 @@ __all__ = ["unrolled"]
 
 LIMIT = 20_000
 """Terms that are written out at most."""
+
+PART = 40
+"""Terms of a sum in one line."""
 
 Indices = tuple[int, ...]
 
@@ -55,21 +58,33 @@ def unrolled(loops: Sequence[Loop]) -> list[Loop]:
             "Leave unroll out: loops over arrays of weights have no limit."
         )
     body = [
-        _at(a, indices) for loop in loops for indices in itertools.product(*map(range, loop.extents)) for a in loop.body
+        assignment
+        for loop in loops
+        for indices in itertools.product(*map(range, loop.extents))
+        for a in loop.body
+        for assignment in _at(a, indices)
     ]
     return [inlined(Loop((), tuple(body)))]
 
 
-def _at(a: Assignment, indices: Indices) -> Assignment:
-    """Return an assignment at one point of its loop."""
+def _at(a: Assignment, indices: Indices) -> Iterator[Assignment]:
+    """Yield an assignment at one point of its loop; of a long sum each part, of a maximum each round."""
     target = _place(a.target, indices) if isinstance(a.target, Access) else _named(a.target, indices)
     if not a.reduction:
-        return Assignment(target, _value(a.value, indices))
+        yield Assignment(target, _value(a.value, indices))
+        return
     terms = [_value(a.value, (*indices, i)) for i in range(a.depth)]
     if a.start is not None:
         terms.insert(0, _value(a.start, indices))
-    name = "add" if a.reduction == "sum" else "maximum"
-    return Assignment(target, reduce(lambda x, y: Call(name, (x, y)), terms))
+    name, size = ("add", PART) if a.reduction == "sum" else ("maximum", 2)
+    word = target.name if isinstance(target, Scalar) else f"{target.buffer.name}_{target.offset + 1}"
+    for number in itertools.count(1):
+        if len(terms) <= size:
+            break
+        part = Scalar(f"{word}_part{number}")
+        yield Assignment(part, reduce(lambda x, y: Call(name, (x, y)), terms[:size]), kept=True)
+        terms = [part, *terms[size:]]
+    yield Assignment(target, reduce(lambda x, y: Call(name, (x, y)), terms))
 
 
 def _value(e: Expression, indices: Indices) -> Expression:
