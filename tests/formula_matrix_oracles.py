@@ -103,7 +103,7 @@ def read_latex(text: str, x: np.ndarray, functions: Functions, outputs: int) -> 
     for left, right in lines:
         if "(z)" not in left and re.fullmatch(r"\\begin\{pmatrix\}[-\d. &\\cdot^{}]*\\end\{pmatrix\}", right):
             scope[latex_to_text(left)] = latex_matrix(right, left)
-    for left, right in lines[1:]:
+    for left, right in lines:
         word, code = latex_to_text(left), latex_to_text(right)
         if "(z)" in left or word in scope:
             continue
@@ -132,7 +132,7 @@ def read_mathml(text: str, x: np.ndarray, functions: Functions, outputs: int) ->
             if all(None not in cells_of_row for cells_of_row in cells):
                 array = np.array(cells)
                 scope[key(left)] = array[:, 0] if key(left).startswith("msub(b") else array
-    for left, right in rows[1:]:
+    for left, right in rows:
         if key(left).startswith("mfrac(mrow(msup"):
             terms = [{**scope, "o": o} for o in range(outputs)]
             n = len(x)
@@ -141,7 +141,7 @@ def read_mathml(text: str, x: np.ndarray, functions: Functions, outputs: int) ->
             )
         elif key(left).startswith("mfrac"):
             scope["J"] = valued(right, scope)
-        elif key(left) not in scope and "(,z," not in key(left):
+        elif key(left) not in scope and "mrow((,z,))" not in key(left):
             scope[key(left)] = valued(right, scope)
     return scope
 
@@ -176,13 +176,15 @@ def valued(e: ET.Element, scope: dict[str, Any]) -> Any:
 def rowed(parts: list[ET.Element], scope: dict[str, Any]) -> Any:
     if len(parts) == 1:
         return valued(parts[0], scope)
+    if key(parts[0]) == "[":
+        return rowed(parts[1:-1], scope)
     if key(parts[0]) == "(":
         if tag(parts[1]) == "mtable":
             return np.concatenate([valued(r[0][0], scope) for r in parts[1]])
         return rowed(parts[1:-1], scope)
     if key(parts[1]) == "\u2061":
         inner = {**scope, "row": True} if key(parts[0]) == "diag" else scope
-        return scope[key(parts[0]).replace("''", "_d2").replace("'", "_d1")](rowed(parts[3:-1], inner))
+        return scope[key(parts[0]).replace("''", "_d2").replace("'", "_d1")](rowed(list(parts[2])[1:-1], inner))
     value = valued(parts[0], scope)
     for sign, part in zip(parts[1::2], parts[2::2], strict=True):
         other = valued(part, scope)

@@ -312,8 +312,8 @@ class Parts:
         head = self.parts.pop(0)
         if self.sign == APPLY:
             self.parts.pop(0)
-            assert self.sign == "("
-            rest, self.parts = self.parts[1:-1], []
+            opening, *rest, _ = list(self.parts.pop(0))
+            assert opening.text == "("
             return float(WORDS[head.text or ""](*(Parts(p, self.scope).sum() for p in split(rest))))
         if tag(head) == "mo" and head.text in ("(", "|"):
             inside, self.parts = self.parts[:-1], []

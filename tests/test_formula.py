@@ -321,6 +321,25 @@ def test_sums_are_those_of_sympy():
             assert total.diff(names[0]) == truth.diff(names[0])
 
 
+def test_sums_of_products_are_those_of_sympy():
+    names = np.array(sympy.symbols("x1 b a z10 z9 c"), dtype=object)
+    rng = np.random.default_rng(1)
+    k = Symbols()
+    products = np.array([a * b for a, b in zip(names, [*names[1:], names[0]], strict=True)], dtype=object)
+    scaled = np.array([sympy.Float(v, 17) * p for v, p in zip(rng.normal(size=6), products, strict=True)], dtype=object)
+    mixed = np.array([names[0], products[2], scaled[3], 2 * names[4], -products[0], scaled[1]], dtype=object)
+    powers = np.array([names[0] ** 2, scaled[2], products[3], names[1], names[2] / 3, names[5]], dtype=object)
+    for values in (products, scaled, mixed, powers, np.append(scaled[:3], scaled[:3])):
+        weight = rng.normal(size=(5, 6))
+        weight[0, 1], weight[1, 2], weight[2], weight[3, 0] = 0, 1, 0, -1
+        found = k.matvec(weight, values)
+        for row, total in zip(k.weight(weight), found, strict=True):
+            truth = sympy.Add(*[w * v for w, v in zip(row, values, strict=True)])
+            assert total == truth
+            assert total.args == truth.args
+            assert total.diff(names[0]) == truth.diff(names[0])
+
+
 def test_relu_is_piecewise_with_our_convention():
     f = na.Network.function("relu", 1)
     value, slope = f.formula(0).sympy(inline=True)[0], f.formula(1).sympy(inline=True)[0, 0]

@@ -123,6 +123,15 @@ def test_digits_round_the_numbers_of_both(digits):
     assert {oracles.number(v) for v in re.findall(r"[\d.]+`(?:\*\^-?\d+)?", form.mathematica())} <= shown
 
 
+def test_powers_of_derivatives_stand_in_brackets():
+    f = net(sizes=(2, 2, 1, 1))
+    latex, mathml = f.formula(2).latex(), f.formula(2).mathml()
+    assert r"\left(\frac{\partial z^{(2)}_{1}}{\partial x_{1}}\right)^{2}" in latex
+    assert not re.search(r"\\partial x_\{\d\}\}\^", latex)
+    assert "<msup><mrow><mo>(</mo><mfrac>" in mathml
+    assert "<msup><mfrac>" not in mathml
+
+
 def test_derivatives_of_equal_names_stay_apart():
     names = ["a_b", "ab", "aB", "a__b", "x_1", "x1", "f", "f_", "n1", "x_n1"]
     f = na.Network.from_layers([(np.arange(1.0, 11.0)[None], None)], input_names=names, output_names=["f_2"])

@@ -117,6 +117,8 @@ def scaled(number: sympy.Expr, value: sympy.Expr) -> sympy.Expr:
     if number.is_Float:
         if value.is_Symbol:
             return sympy.Mul._from_args([number, value], is_commutative=True)
+        if value.is_Mul and all(a.is_Symbol for a in value.args):
+            return sympy.Mul._from_args([number, *value.args], is_commutative=True)
         if value.is_Mul and value.args[0].is_Float:
             return sympy.Mul._from_args([number * value.args[0], *value.args[1:]], is_commutative=True)
     return number * value
@@ -126,7 +128,7 @@ def flat_sum(terms: Sequence[sympy.Expr]) -> sympy.Expr:
     """Return the sum of terms."""
     numbers = [term for term in terms if term.is_Number and term != 0]
     others = [term for term in terms if not term.is_Number]
-    names = [_name(term) for term in others]
+    names = [_names(term) for term in others]
     if None in names or len(set(names)) < len(names) or len(numbers) > 1:
         return sympy.Add(*terms)
     if all(map(_is_scaled, others)):
@@ -146,23 +148,23 @@ def _flat_sums(rows: Value, x: Value) -> Value:
     return out.reshape(*x.shape[:-1], len(rows)).view(_Sums)
 
 
-def _name(term: sympy.Expr) -> sympy.Symbol | None:
-    """Return the name in a term that is a name, or a number times one."""
+def _names(term: sympy.Expr) -> tuple[sympy.Symbol, ...] | None:
+    """Return the names in a term that is a name, or a number times distinct names."""
     if term.is_Symbol:
-        return term
-    plain = term.is_Mul and len(term.args) == 2 and term.args[0].is_Number and term.args[1].is_Symbol
-    return term.args[1] if plain else None
+        return (term,)
+    plain = term.is_Mul and term.args[0].is_Number and all(a.is_Symbol for a in term.args[1:])
+    return term.args[1:] if plain else None
 
 
 def _is_scaled(term: sympy.Expr) -> bool:
-    """Return whether a term that is a name, or a number times one, is a decimal times one."""
+    """Return whether a term that is a name, or a number times names, is a decimal times names."""
     return bool(term.is_Mul and term.args[0].is_Float)
 
 
 def _place(term: sympy.Expr) -> tuple[Any, ...]:
     """Return what SymPy orders decimals times names by."""
-    number, symbol = term.args
-    return number._mpf_, number._prec, symbol.name
+    number, *names = term.args
+    return len(names), number._mpf_, number._prec, *[name.name for name in names]
 
 
 class _Sums(np.ndarray[Any, Any]):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -19,6 +20,7 @@ from neuralgebra.formula.printers import latex_legend, latex_lines, text_legend,
 from neuralgebra.formula.simplify import Simplification, simplified
 from neuralgebra.formula.terms import settled
 from neuralgebra.formula.wolfram import comment, definition, wolfram_legend
+from neuralgebra.network.names import safe
 from neuralgebra.network.network import Network
 
 __all__ = ["Formula", "formula"]
@@ -31,19 +33,26 @@ class Formula:
 
     Parameters
     ----------
-    form : LetForm
-        Lines and results.
+    network : Network
+        The function.
+    order : int
+        Highest order of its derivatives.
     digits : int or None
         Significant digits that numbers are rounded to when they leave; None keeps all.
     simplification : Simplification, optional
         What was removed on a box, and how far the rounded numbers are from the network there.
     """
 
-    def __init__(self, form: LetForm, digits: int | None, simplification: Simplification | None = None) -> None:
-        self.form = form
-        self.digits = digits
+    def __init__(
+        self, network: Network, order: int, digits: int | None, simplification: Simplification | None = None
+    ) -> None:
+        self.network, self.order, self.digits = network, order, digits
         self.simplification = simplification
-        self.order = len(form.results) - 1
+
+    @cached_property
+    def form(self) -> LetForm:
+        """Lines and results of the let-form, made when first asked for: matrices do without it."""
+        return let_form(self.network, self.order)
 
     def __len__(self) -> int:
         return len(self.form.lines)
@@ -55,8 +64,10 @@ class Formula:
 
     def _notes(self, mark: str) -> list[str]:
         """Return what the formula says of itself, as comments."""
-        names = [symbol.name for symbol in self.form.inputs]
-        return [f"{mark} {line}" for line in self.simplification.notes(names)] if self.simplification else []
+        if self.simplification is None:
+            return []
+        names = safe((*self.network.input_names, *self.network.output_names))[: self.network.input_size]
+        return [f"{mark} {line}" for line in self.simplification.notes(names)]
 
     def __str__(self) -> str:
         return self.text()
@@ -135,7 +146,7 @@ class Formula:
             For an order above 2, and where a layer has no matrix form.
         """
         self._written(notation)
-        return matrix_written(self.form, self.digits, notation, self._notes(""))
+        return matrix_written(let_form(self.network, 0), self.order, self.digits, notation, self._notes(""))
 
     def inlined_size(self) -> int:
         """Return how many nodes the inlined expressions of all orders have together; nothing is built."""
@@ -304,6 +315,6 @@ def formula(
     if box is None:
         if tol is not None:
             raise InputError(f"tol={shown(tol)} without a box received; box= expected, on which the error is bounded.")
-        return Formula(let_form(network, order), digits)
+        return Formula(network, order, digits)
     found = simplified(network, order, box, digits, tol)
-    return Formula(let_form(found.network, order), digits if order else None, found)
+    return Formula(found.network, order, digits if order else None, found)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import html
+import re
 from collections import Counter
 from collections.abc import Iterable
 from typing import Any, ClassVar
@@ -15,6 +16,7 @@ __all__ = ["MathMLWriter", "identifier", "mathml", "mathml_table", "row"]
 _GREEK = {"Phi": "Φ", "phi": "φ"}
 _SIGNS = {">": "&gt;", "<": "&lt;", ">=": "≥", "<=": "≤", "==": "=", "!=": "≠"}
 _TIMES, _OF, _DOT = "<mo>&#x2062;</mo>", "<mo>&#x2061;</mo>", "<mo>⋅</mo>"
+_DOTTED = re.compile("(<mrow>)?<mn>|(<msub>)?<mi>[A-Za-z_]{2}")
 _ATTRIBUTES = 'xmlns="http://www.w3.org/1998/Math/MathML" display="block"'
 _CELL = '<mtd columnalign="{0}" style="text-align: {0}">{1}</mtd>'
 _LEGEND = '<mtr><mtd columnspan="2" columnalign="left" style="text-align: left"><mtext>{}</mtext></mtd></mtr>'
@@ -56,10 +58,11 @@ class MathMLWriter(Writer):
         return _row(("<mo>−</mo>" if minus else "") + first + "".join(signs))
 
     def multiplied(self, factors: list[str]) -> str:
-        """Return a product; numbers have a dot before them."""
+        """Return a product; there is a dot before numbers and words, and between fractions."""
         text = factors[0]
         for factor in factors[1:]:
-            text += (_DOT if factor.startswith(("<mn>", "<mrow><mn>")) else _TIMES) + factor
+            fractions = text.endswith("</mfrac>") and factor.startswith("<mfrac>")
+            text += (_DOT if fractions or _DOTTED.match(factor) else _TIMES) + factor
         return _row(text)
 
     def divided(self, above: tuple[str, int], below: tuple[str, int]) -> str:
@@ -69,7 +72,8 @@ class MathMLWriter(Writer):
     def raised(self, base: Any, exponent: Any) -> str:
         """Return a power."""
         text = self.write(base, ATOM)
-        return f"<msup>{self.bracketed(text) if text.startswith('<msup>') else text}{self.write(exponent)}</msup>"
+        tall = text.startswith(("<msup>", "<mfrac>"))  # whose exponent would be taken for that of a part
+        return f"<msup>{self.bracketed(text) if tall else text}{self.write(exponent)}</msup>"
 
     def constant(self, name: str) -> str:
         """Return a constant."""
@@ -81,12 +85,12 @@ class MathMLWriter(Writer):
 
     def applied(self, name: str, arguments: list[str]) -> str:
         """Return a function of arguments."""
-        if name == "exp":
+        if name == "exp" and "<mfrac>" not in arguments[0]:
             return f"<msup><mi>e</mi>{arguments[0]}</msup>"
         if name == "Abs":
             return _row(f"<mo>|</mo>{arguments[0]}<mo>|</mo>")
         inside = "<mo>,</mo>".join(arguments)
-        return _row(f"<mi>{self.functions[name]}</mi>{_OF}<mo>(</mo>{inside}<mo>)</mo>")
+        return _row(f"<mi>{self.functions[name]}</mi>{_OF}{self.bracketed(inside)}")
 
     def cases(self, pairs: list[tuple[str, str]], otherwise: str) -> str:
         """Return cases behind a brace."""
@@ -123,7 +127,7 @@ def mathml_table(rows: Iterable[str], remarks: Iterable[str] = ()) -> str:
         Any text; it is escaped here, and what does not print is written as an escape.
     """
     legend = [_LEGEND.format(html.escape(printable(remark))) for remark in remarks]
-    return "\n".join([f"<math {_ATTRIBUTES}><mtable>", *legend, *rows, "</mtable></math>"])
+    return "\n".join([f'<math {_ATTRIBUTES}><mtable displaystyle="true">', *legend, *rows, "</mtable></math>"])
 
 
 def printable(text: str) -> str:
@@ -178,7 +182,7 @@ def _head(line: Let) -> str:
     if not line.unit:
         return identifier(line.stem)
     word = line.stem.rstrip("0123456789")
-    place = f"<mrow><mo>(</mo><mn>{line.stem[len(word) :]}</mn><mo>)</mo></mrow>"
+    place = f"<mtext>({line.stem[len(word) :]})</mtext>"
     return f"<msubsup><mi>{_GREEK.get(word, word)}</mi><mn>{line.unit}</mn>{place}</msubsup>"
 
 

@@ -6,7 +6,6 @@ from collections.abc import Sequence
 
 from neuralgebra.formula.layered import matrix_form
 from neuralgebra.formula.letform import LetForm
-from neuralgebra.formula.mathml import identifier
 from neuralgebra.formula.matrix_notations import MatrixLatex, MatrixMathML, MatrixWolfram
 from neuralgebra.formula.matrix_text import MatrixText
 from neuralgebra.formula.printers import latex_legend, latex_name, text_expression, text_legend
@@ -15,13 +14,15 @@ from neuralgebra.formula.wolfram import comment, wolfram_legend
 __all__ = ["matrix_written"]
 
 
-def matrix_written(form: LetForm, digits: int | None, notation: str, notes: Sequence[str]) -> str:
-    """Return the matrix form of a formula, of the order that it has.
+def matrix_written(form: LetForm, order: int, digits: int | None, notation: str, notes: Sequence[str]) -> str:
+    """Return the matrix form of a network and its derivatives.
 
     Parameters
     ----------
     form : LetForm
-        The formula.
+        The formula of its value, for names.
+    order : int
+        Highest order of derivatives.
     digits : int or None
         Significant digits of every number; None keeps all.
     notation : {"text", "latex", "mathml", "mathematica"}
@@ -29,20 +30,20 @@ def matrix_written(form: LetForm, digits: int | None, notation: str, notes: Sequ
     notes : sequence of str
         What the formula says of itself.
     """
-    layers, names = matrix_form(form.network, len(form.results) - 1), [symbol.name for symbol in form.inputs]
+    layers, names = matrix_form(form.network, order), [symbol.name for symbol in form.inputs]
     notes = [note.strip() for note in notes]
+    outputs = [line.symbol.name for line in form.lines if line.output is not None and not line.keys]
+    said = [f"x: the inputs {', '.join(names)}", f"y: the outputs {', '.join(outputs)}"]
     if notation == "latex":
         head = [*(f"% {note}" for note in notes), *latex_legend(form)]
         return "\n".join([*head, MatrixLatex(layers).document(digits, [latex_name(name) for name in names])])
     if notation == "mathml":
-        remarks = [*notes, *(line.removeprefix("# ") for line in text_legend(form))]
-        return MatrixMathML(layers).document(digits, [identifier(name) for name in names], remarks)
+        remarks = [*notes, *(line.removeprefix("# ") for line in text_legend(form)), *said]
+        return MatrixMathML(layers).document(digits, remarks)
     if notation == "mathematica":
-        head = [*map(comment, notes), *wolfram_legend(form)]
+        head = [*map(comment, notes), *wolfram_legend(form), *map(comment, said)]
         return "\n".join([*head, MatrixWolfram(layers).document(digits, "f")])
     text = MatrixText(layers)
     lines = [*(f"# {note}" for note in notes), *text_legend(form), *text.lines(), "", "where"]
     lines += [f"  {line}" for line in text.definitions(lambda e: text_expression(e, digits))]
-    outputs = [line.symbol.name for line in form.lines if line.output is not None and not line.keys]
-    lines += [f"  x = ({', '.join(names)})", f"  y = ({', '.join(outputs)})", *text.numbers(digits)]
-    return "\n".join(lines)
+    return "\n".join([*lines, *(f"  {line}" for line in said), *text.numbers(digits)])

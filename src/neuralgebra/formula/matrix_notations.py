@@ -14,7 +14,7 @@ from neuralgebra.formula.mathml import MathMLWriter, mathml_table, row
 from neuralgebra.formula.matrices import Matrix
 from neuralgebra.formula.matrix_text import MatrixText, definition_of, number
 from neuralgebra.formula.printers import latex_expression
-from neuralgebra.formula.wolfram import WolframWriter, wolfram_names, wolfram_number
+from neuralgebra.formula.wolfram import WolframWriter, wolfram_list, wolfram_names, wolfram_number
 
 __all__ = ["MatrixLatex", "MatrixMathML", "MatrixWolfram"]
 
@@ -93,7 +93,7 @@ class MatrixLatex(MatrixText):
     def document(self, digits: int | None, inputs: Sequence[str]) -> str:
         """Return equations, functions and numbers as one aligned environment."""
         form, z = self.form, sympy.Symbol("z")
-        lines = [f"x &= {_pmatrix(inputs)}"]
+        lines = [rf"&\text{{inputs }} x: \quad {', '.join(inputs)}"]
         lines += [f"{self.word(left.data)} &= {self.write(right)}" for left, right in form.equations]
         if form.jacobian is not None:
             lines.append(rf"\frac{{\partial y}}{{\partial x}} &= {self.write(form.jacobian)}")
@@ -159,7 +159,7 @@ class MatrixMathML(MatrixText):
         return self._row_of([self._within(p) for p in e.parts], "∘")
 
     def _applied(self, name: str, argument: str) -> str:
-        return f"<mrow>{name}<mo>&#x2061;</mo><mo>(</mo>{argument}<mo>)</mo></mrow>"
+        return f"<mrow>{name}<mo>&#x2061;</mo>{self._bracketed(argument)}</mrow>"
 
     def _diagonal(self, e: Matrix) -> str:
         return self._applied("<mi>diag</mi>", self.write(e.parts[0]))
@@ -191,14 +191,13 @@ class MatrixMathML(MatrixText):
         inner = self._bare(e.parts[0])
         if e.parts[0].rows == 1:
             return f"<msup>{inner}<mi>T</mi></msup>"
-        return f"<msub>{inner}<mi>o</mi></msub>"
+        return f"<msub><mrow><mo>[</mo>{inner}<mo>]</mo></mrow><mi>o</mi></msub>"
 
-    def document(self, digits: int | None, inputs: Sequence[str], remarks: Sequence[str]) -> str:
+    def document(self, digits: int | None, remarks: Sequence[str]) -> str:
         """Return equations, functions and numbers as one table."""
         form, z = self.form, sympy.Symbol("z")
         writer = MathMLWriter({z: "<mi>z</mi>"}, digits)
-        rows = [row("<mi>x</mi>", _table([[name] for name in inputs]))]
-        rows += [row(self.word(left.data), self.write(right)) for left, right in form.equations]
+        rows = [row(self.word(left.data), self.write(right)) for left, right in form.equations]
         if form.jacobian is not None:
             rows.append(row(_partial("<mi>y</mi>", ""), self.write(form.jacobian)))
         if form.hessian is not None:
@@ -289,7 +288,7 @@ class MatrixWolfram(MatrixText):
         lines += [f"{self.word(left.data)} = {self.write(right)};" for left, right in form.equations]
         own = [*used, *self.defined.values(), *(["softmax"] if soft else [])]
         body = "\n".join(f"  {line}" for line in [*lines, f"{self._result()}]"])
-        return f"{name}[x_] := Module[{{{', '.join(own)}}},\n{body}"
+        return f"{name}[x_] := Module[{wolfram_list(own)},\n{body}"
 
     def _definition(self, which: Any, order: int, digits: int | None) -> str:
         z = sympy.Symbol("z")

@@ -68,7 +68,7 @@ class _Ordered:
         minus, text = rounded(number, digits)
         if not names:
             return minus, self.number(text)
-        name = self._named(names[0])
+        name = self.times.join([self._named(symbol) for symbol in names])
         return minus, name if text == "1" else "0" if text == "0" else f"{self.number(text)}{self.times}{name}"
 
     def _named(self, symbol: Any) -> str:
@@ -106,6 +106,10 @@ class _Latex(_Ordered, LatexPrinter):  # type: ignore[misc]
         """Return a number with a power of ten for its exponent."""
         mantissa, _, exponent = text.partition("e")
         return rf"{mantissa} \cdot 10^{{{int(exponent)}}}" if exponent else mantissa
+
+    def parenthesize_super(self, s: str) -> str:
+        """Return a base in brackets where its exponent would be taken for that of a part."""
+        return rf"\left({s}\right)" if "^" in s or s.startswith(r"\frac") else s
 
     def _needs_mul_brackets(self, expr: Any, first: bool = False, last: bool = False) -> bool:
         return bool(expr.is_Float and expr < 0 and not first) or super()._needs_mul_brackets(expr, first, last)

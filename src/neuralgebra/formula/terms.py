@@ -29,20 +29,21 @@ class Order:
         return sorted(expression.args, key=self._key)
 
     def _key(self, term: Any) -> tuple[Any, ...]:
-        if term.is_Symbol or (is_flat(term) and term.is_Mul):
-            symbol = term if term.is_Symbol else term.args[1]
-            return 0, [self._place.get(symbol, 0)], ()
+        if term.is_Symbol:
+            return 0, [self._place.get(term, 0)], ()
+        if is_flat(term) and term.is_Mul:
+            return 0, sorted([self._place.get(symbol, 0) for symbol in term.args[1:]]), ()
         if term.is_number:
             return (1,)
         return 0, sorted(self._place.get(s, 0) for s in term.free_symbols), term.sort_key()
 
 
 def is_flat(term: Any) -> bool:
-    """Return whether a term is a decimal or -1 or 1, a name, or such a number times a name."""
+    """Return whether a term is a decimal or an integer, a name, or such a number times distinct names."""
     if not term.is_Mul:
         return bool(term.is_Symbol or term.is_Float or term.is_Integer)
-    number, name = term.args if len(term.args) == 2 else (term, term)
-    return bool((number.is_Float or number.is_Integer) and name.is_Symbol)
+    number, *names = term.args
+    return bool((number.is_Float or number.is_Integer) and all(name.is_Symbol for name in names))
 
 
 def rounded(number: Any, digits: int | None) -> tuple[bool, str]:

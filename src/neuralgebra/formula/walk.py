@@ -94,8 +94,9 @@ class Writer:
         """Return whether a term is subtracted, and what is."""
         if is_flat(term) and term.is_Mul:
             minus, text = rounded(term.args[0], self.digits)
-            name = self.names[term.args[1]]
-            return minus, name if text == "1" else self.multiplied([self.number(text), name])
+            names = [self.names[symbol] for symbol in term.args[1:]]
+            factors = names if text == "1" else [self.number(text), *names]
+            return minus, factors[0] if len(factors) == 1 else self.multiplied(factors)
         if term.as_coeff_Mul()[0].is_negative:
             return True, self.write(-term, PRODUCT)
         return False, self.write(term, PRODUCT)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import textwrap
 from collections.abc import Iterable, Sequence
 from typing import Any, ClassVar
 
@@ -12,11 +13,12 @@ from neuralgebra.errors import InputError, shown
 from neuralgebra.formula.letform import LetForm
 from neuralgebra.formula.walk import ATOM, POWER, PRODUCT, Writer
 
-__all__ = ["WolframWriter", "definition", "wolfram_legend", "wolfram_names", "wolfram_number"]
+__all__ = ["WolframWriter", "definition", "wolfram_legend", "wolfram_list", "wolfram_names", "wolfram_number"]
 
 _WORDS = "exp log tanh sin cos tan sinh cosh erf erfc sign floor".split()  # noqa: SIM905
 _INVERSE = "sin cos tan sinh cosh tanh".split()  # noqa: SIM905
 _LONGEST = 200
+_WIDTH = 100
 
 
 class WolframWriter(Writer):
@@ -135,8 +137,13 @@ def definition(form: LetForm, digits: int | None, name: str) -> str:
     lines = [f"  {names[symbol]} = {text};" for symbol, text in values.items()]
     results = [_listed(result, names) for result in form.results]
     last = results[0] if len(results) == 1 else f"{{{', '.join(results)}}}"
-    own = ", ".join(names[line.symbol] for line in form.lines)
-    return "\n".join([f"{head}Module[{{{own}}},", *lines, f"  {last}]"])
+    own = wolfram_list([names[line.symbol] for line in form.lines])
+    return "\n".join([f"{head}Module[{own},", *lines, f"  {last}]"])
+
+
+def wolfram_list(names: Iterable[str]) -> str:
+    """Return a list of names, on several lines where it is long."""
+    return "{" + "\n    ".join(textwrap.wrap(", ".join(names), _WIDTH)) + "}"
 
 
 def _names(form: LetForm, function: str = "") -> dict[Any, str]:
