@@ -7,12 +7,17 @@ import os
 import re
 import shutil
 import subprocess
+import warnings
 
 import numpy as np
 import pytest
 import sympy
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from sklearn.compose import TransformedTargetRegressor
+from sklearn.neural_network import MLPRegressor
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import MinMaxScaler, StandardScaler
 
 import formula_oracles as oracles
 import neuralgebra as na
@@ -138,6 +143,7 @@ def test_derivatives_of_equal_names_stay_apart():
     text = f.formula(1).mathematica()
     code = re.sub(r"\(\*.*?\*\)", "", text)
     assert "_" not in code.replace("_,", ",").replace("_}", "}")
+    assert "fN_" in code  # no argument is named like the function
     x = np.linspace(0.1, 1, 10)
     value, jacobian = oracles.wolfram_lists(text, x)
     assert np.isclose(value[0], f(x)[0])
@@ -200,6 +206,29 @@ def test_on_a_box_both_say_what_was_removed():
     form = f.formula(box=[(0, 1), (0, 1)], digits=3)
     assert oracles.mathml_remarks(form.mathml())[0].startswith("on 0.0 <= x1 <= 1.0")
     assert form.mathematica().startswith("(* on 0.0 <= x1 <= 1.0")
+
+
+def test_scalers_that_are_folded_into_layers_are_named():
+    rng = np.random.default_rng(0)
+    x, y = 5 + 3 * rng.normal(size=(40, 2)), 100 + 20 * rng.normal(size=40)
+    inner = make_pipeline(StandardScaler(), MLPRegressor(hidden_layer_sizes=(2,), max_iter=3, random_state=0))
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        whole = TransformedTargetRegressor(inner, transformer=MinMaxScaler()).fit(x, y)
+        alone = MLPRegressor(hidden_layer_sizes=(2,), max_iter=3, random_state=0).fit(x, y)
+    form = na.from_sklearn(whole).formula()
+    remarks = [
+        "StandardScaler of the inputs: part of the first layer; the inputs are raw values",
+        "MinMaxScaler of the targets: part of the last layer; the outputs are raw values",
+    ]
+    assert form.text().splitlines()[:2] == [f"# {remark}" for remark in remarks]
+    assert form.latex().splitlines()[:2] == [f"% {remark}" for remark in remarks]
+    assert form.mathematica().splitlines()[:2] == [f"(* {remark} *)" for remark in remarks]
+    assert oracles.mathml_remarks(form.mathml()) == remarks
+    assert form.matrix().splitlines()[:2] == [f"# {remark}" for remark in remarks]
+    assert na.from_sklearn(alone).formula().text().startswith("z1_1 = ")
+    found = oracles.wolfram(form.mathematica(), x[0])
+    assert np.isclose(found[0], whole.predict(x[:1])[0])
 
 
 def test_derivative_networks_print_in_every_notation():

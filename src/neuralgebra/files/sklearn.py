@@ -8,7 +8,7 @@ cancel most digits, and stays a layer of its own in front of them.
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -73,7 +73,20 @@ def from_sklearn(estimator: Any) -> Network:
     sizes = [layer.weight.columns for layer in layers if isinstance(layer, Affine)]
     size = sizes[0] if sizes else int(estimator.n_features_in_)
     folded = [node.layer for part in parts for node in fold(_chain(part, size)).nodes]
-    return _chain(folded, size, input_names=_features(estimator), output_names=outputs)
+    network = _chain(folded, size, input_names=_features(estimator), output_names=outputs)
+    network.memory["remarks"] = tuple(_remarks(estimator))
+    return network
+
+
+def _remarks(estimator: Any) -> Iterator[str]:
+    """Yield what a formula says of the scalers around the network."""
+    target = getattr(estimator, "transformer_", None)
+    inner = getattr(estimator, "regressor_", estimator)
+    names = [type(step).__name__ for _, step in getattr(inner, "steps", ()) if type(step).__name__.endswith("Scaler")]
+    if names:
+        yield f"{' and '.join(names)} of the inputs: part of the first layer; the inputs are raw values"
+    if target is not None:
+        yield f"{type(target).__name__} of the targets: part of the last layer; the outputs are raw values"
 
 
 def _chain(layers: Sequence[Any], size: int, **names: Any) -> Network:

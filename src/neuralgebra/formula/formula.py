@@ -64,8 +64,9 @@ class Formula:
 
     def _notes(self, mark: str) -> list[str]:
         """Return what the formula says of itself, as comments."""
+        remarks = [f"{mark} {remark}" for remark in self.network.memory.get("remarks", ())]
         if self.simplification is None:
-            return []
+            return remarks
         names = safe((*self.network.input_names, *self.network.output_names))[: self.network.input_size]
         return [f"{mark} {line}" for line in self.simplification.notes(names)]
 

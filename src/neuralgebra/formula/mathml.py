@@ -124,15 +124,10 @@ def mathml_table(rows: Iterable[str], remarks: Iterable[str] = ()) -> str:
     rows : iterable of str
         As `row` gives them.
     remarks : iterable of str
-        Any text; it is escaped here, and what does not print is written as an escape.
+        Texts of characters that print; they are escaped here.
     """
-    legend = [_LEGEND.format(html.escape(printable(remark))) for remark in remarks]
+    legend = [_LEGEND.format(html.escape(remark)) for remark in remarks]
     return "\n".join([f'<math {_ATTRIBUTES}><mtable displaystyle="true">', *legend, *rows, "</mtable></math>"])
-
-
-def printable(text: str) -> str:
-    """Return a text with escapes for what does not print, and for what XML does not have."""
-    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode("ascii") for c in text)
 
 
 # Names ------------------------------------------------------------------------------------------------------------
