@@ -12,7 +12,7 @@ from sympy.core.add import _addsort
 
 from neuralgebra.arithmetic.kind import ObjectKind, Value
 
-__all__ = ["Symbols", "exact_number", "flat_sum", "scaled"]
+__all__ = ["Quick", "Symbols", "exact_number", "flat_sum", "scaled"]
 
 
 _LONG = 10**9
@@ -117,10 +117,11 @@ def scaled(number: sympy.Expr, value: sympy.Expr) -> sympy.Expr:
     if number.is_Float:
         if value.is_Symbol:
             return sympy.Mul._from_args([number, value], is_commutative=True)
-        if value.is_Mul and all(a.is_Symbol for a in value.args):
-            return sympy.Mul._from_args([number, *value.args], is_commutative=True)
-        if value.is_Mul and value.args[0].is_Float:
-            return sympy.Mul._from_args([number * value.args[0], *value.args[1:]], is_commutative=True)
+        factors = value.args if value.is_Mul else ()
+        if factors and factors[0].is_Float:
+            return sympy.Mul._from_args([number * factors[0], *factors[1:]], is_commutative=True)
+        if factors and all(a.is_Symbol for a in factors):
+            return sympy.Mul._from_args([number, *factors], is_commutative=True)
     return number * value
 
 
@@ -145,7 +146,7 @@ def _flat_sums(rows: Value, x: Value) -> Value:
     for i, point in enumerate(flat):
         for j, row in enumerate(rows):
             out[i, j] = flat_sum([scaled(w, v) for w, v in zip(row, point, strict=True)])
-    return out.reshape(*x.shape[:-1], len(rows)).view(_Sums)
+    return out.reshape(*x.shape[:-1], len(rows)).view(Quick)
 
 
 def _names(term: sympy.Expr) -> tuple[sympy.Symbol, ...] | None:
@@ -167,11 +168,23 @@ def _place(term: sympy.Expr) -> tuple[Any, ...]:
     return len(names), number._mpf_, number._prec, *[name.name for name in names]
 
 
-class _Sums(np.ndarray[Any, Any]):
-    """An array of flat sums: adding a number to each leaves their terms alone."""
+class Quick(np.ndarray[Any, Any]):
+    """An array of names, flat sums and numbers: numbers are added to them and multiplied with them in few steps."""
 
     def __add__(self, other: Any) -> Any:
         return np.frompyfunc(_plus, 2, 1)(np.asarray(self), np.asarray(other))
+
+    def __mul__(self, other: Any) -> Any:
+        return np.frompyfunc(_times, 2, 1)(np.asarray(self), np.asarray(other))
+
+    __rmul__ = __mul__
+
+
+def _times(a: Any, b: Any) -> Any:
+    """Return a·b: a decimal times a name without SymPy's questions."""
+    if isinstance(a, sympy.Symbol) and isinstance(b, sympy.Float):
+        return scaled(b, a)
+    return scaled(a, b) if isinstance(a, sympy.Float) and isinstance(b, sympy.Symbol) else a * b
 
 
 def _plus(total: sympy.Expr, number: sympy.Expr) -> sympy.Expr:

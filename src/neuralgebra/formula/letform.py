@@ -12,7 +12,7 @@ import numpy as np
 import sympy
 
 from neuralgebra.arithmetic.kind import Value
-from neuralgebra.arithmetic.symbols import Symbols
+from neuralgebra.arithmetic.symbols import Quick, Symbols
 from neuralgebra.calculus.derivatives import jets
 from neuralgebra.calculus.indices import MultiIndex, factorial
 from neuralgebra.network import names as naming
@@ -155,7 +155,7 @@ class _Named(Symbols):
                 value = x[at] if scale == 1 else x[at] * scale
                 name = self._result(value, at[-1], key) if final else self._between(value, label, start + at[-1], key)
                 named[at] = name if scale == 1 else name / scale
-        return named
+        return named.view(Quick)
 
     def listed(self, result: np.ndarray) -> np.ndarray:
         """Return the names of a result (m, n, …); entries that have no line yet, such as zeros, get one."""
