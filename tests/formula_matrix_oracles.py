@@ -20,7 +20,13 @@ def softmax(z: np.ndarray) -> np.ndarray:
 
 
 def base(functions: Functions) -> dict[str, Any]:
-    return {"diag": np.diag, "softmax": softmax, "cat": lambda *parts: np.concatenate(parts), **functions}
+    return {
+        "diag": np.diag,
+        "outer": np.outer,
+        "softmax": softmax,
+        "cat": lambda *parts: np.concatenate(parts),
+        **functions,
+    }
 
 
 def python(text: str) -> str:
@@ -29,6 +35,7 @@ def python(text: str) -> str:
     text = re.sub(r"([A-Za-z]\w*)'", r"\1_d1", re.sub(r"([A-Za-z]\w*)''", r"\1_d2", text))
     text = re.sub(r"\[:, (\d+)\.\.(\d+)\]", lambda m: f"{{:,{int(m[1]) - 1}:{m[2]}}}", text)
     text = re.sub(r"\[(\d+)\.\.(\d+)\]", lambda m: f"{{{int(m[1]) - 1}:{m[2]}}}", text)
+    text = re.sub(r"\b(\w+) @ (\1)ᵀ", r"outer(\1, \1)", text)
     text = re.sub(r"(?<=[\w)}\]]) (?=[\w(\[])", " @ ", text).replace("e[o]", "unit[o]").replace("[o]", "{o}")
     while re.search(r"\[[^\[\]]*\]", text):
         text = re.sub(r"\[([^\[\]]*)\]", lambda m: f"cat({m[1].replace(';', ',')})", text)
@@ -192,5 +199,10 @@ def rowed(parts: list[ET.Element], scope: dict[str, Any]) -> Any:
             "+": lambda a, b: a + b,
             "−": lambda a, b: a - b,
             "∘": lambda a, b: a * b,
-        }.get(key(sign), lambda a, b: a @ b)(value, other)
+        }.get(key(sign), times)(value, other)
     return value
+
+
+def times(a: Any, b: Any) -> Any:
+    """A product of matrices; a column times a row is one too."""
+    return np.outer(a, b) if np.ndim(a) == np.ndim(b) == 1 else a @ b

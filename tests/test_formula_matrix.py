@@ -58,6 +58,7 @@ def cases():
     yield "product inside", after(f * g, na.Affine([[1.0, -2.0]]))
     yield "square of the input", na.Network.identity(3) * na.Network.identity(3)
     yield "stack", na.stack(f, g)
+    yield "stack with the inputs", na.stack(f, na.Network.identity(3))
     yield "residual", net("tanh", sizes=(3, 4, 3)) + na.Network.identity(3)
     yield "deep residual", net("sin", sizes=(3, 2)) @ (net("tanh", sizes=(3, 4, 3)) + net("sin", sizes=(3, 3)))
     yield "composition", net("sin", sizes=(2, 2, 1)) @ f
@@ -97,7 +98,8 @@ def test_softmax_has_a_jacobian_and_no_hessian():
     f = after(net(sizes=(3, 4)), na.Softmax())
     close(wolfram_lists(f.formula(1).matrix("mathematica"), X), [f(X), f.jacobian(X)])
     for notation, reader in (("text", read.read_text), ("latex", read.read_latex), ("mathml", read.read_mathml)):
-        assert np.allclose(reader(f.formula().matrix(notation), X, FUNCTIONS, 4)["y"], f(X))
+        scope = reader(f.formula(1).matrix(notation), X, FUNCTIONS, 4)
+        close([scope["y"], scope["J"]], [f(X), f.jacobian(X)])
     with pytest.raises(UnsupportedError, match="Softmax: no Hessian"):
         f.formula(2).matrix()
 
@@ -118,6 +120,10 @@ def test_every_number_stands_there_with_all_its_bits(notation):
     assert all(v in text for v in digits)
     short = f.formula(digits=2).matrix(notation)
     assert not any(v in short for v in digits)
+    if notation == "text":
+        found = read.numbers_of_text(short)
+        for number, (weight, _) in enumerate(f.layers_list(), 1):
+            assert np.array_equal(found[f"W{number}"], np.vectorize(lambda v: float(f"{v:.2g}"))(weight))
 
 
 def test_functions_of_one_name_and_other_parameters_stay_apart():

@@ -137,6 +137,11 @@ def test_powers_of_derivatives_stand_in_brackets():
     assert "<msup><mfrac>" not in mathml
 
 
+def test_cases_inside_of_sums_stand_in_brackets():
+    text = net("relu", sizes=(2, 2, 1)).formula().inlined("mathml")
+    assert text.count("<mo>(</mo><mrow><mo>{</mo>") == text.count("<mo>{</mo>") == 2
+
+
 def test_derivatives_of_equal_names_stay_apart():
     names = ["a_b", "ab", "aB", "a__b", "x_1", "x1", "f", "f_", "n1", "x_n1"]
     f = na.Network.from_layers([(np.arange(1.0, 11.0)[None], None)], input_names=names, output_names=["f_2"])

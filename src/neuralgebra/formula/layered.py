@@ -216,7 +216,7 @@ class _Layered:
                 found = left
             self.jacobian.append(found)
         whole = self.jacobian[self.output]
-        self.form.jacobian = self._numbers("I", np.eye(self.network.input_size)) if whole is None else whole
+        self.form.jacobian = self._explicit(whole)
 
     def _jacobian(self, step: _Step) -> Matrix | None:
         inner = [self.jacobian[i] for i in step.inputs]
@@ -225,7 +225,10 @@ class _Layered:
         return m.plus([m.product(slope, j) for slope, j in zip(self._slopes(step), inner, strict=True)])
 
     def _explicit(self, found: Matrix | None) -> Matrix:
-        return self._numbers("I", np.eye(self.network.input_size)) if found is None else found
+        return self._identity(self.network.input_size) if found is None else found
+
+    def _identity(self, size: int) -> Matrix:
+        return self._numbers(f"I{size}", np.eye(size))
 
     def _slopes(self, step: _Step) -> list[Matrix]:
         """Return the derivative of a step by each argument."""
@@ -295,7 +298,7 @@ class _Layered:
         if not isinstance(step.layer, Concatenate):
             return [m.product(adjoint, slope) for slope in self._slopes(step)]
         ends = np.cumsum([0, *(self.values[i].rows for i in step.inputs)])
-        whole = self._numbers("I", np.eye(self.network.output_size)) if adjoint is None else adjoint
+        whole = self._identity(self.network.output_size) if adjoint is None else adjoint
         return [m.columns(whole, int(a), int(b)) for a, b in itertools.pairwise(ends)]
 
 
