@@ -110,6 +110,8 @@ def test_the_value_alone():
     text = f.formula().matrix()
     assert "y = W₃ sigmoid(W₂ sigmoid(W₁ x + b₁) + b₂) + b₃" in text
     assert "∂" not in text
+    assert text.count("y = ") == 2
+    assert (f * f).formula().matrix().count("y = ") == 1  # what is used twice is written once
 
 
 @pytest.mark.parametrize("notation", ["text", "latex", "mathml", "mathematica"])

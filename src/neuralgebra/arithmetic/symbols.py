@@ -182,8 +182,6 @@ class Quick(np.ndarray[Any, Any]):
 
 def _times(a: Any, b: Any) -> Any:
     """Return a·b: a decimal times a name without SymPy's questions."""
-    if isinstance(a, sympy.Symbol) and isinstance(b, sympy.Float):
-        return scaled(b, a)
     return scaled(a, b) if isinstance(a, sympy.Float) and isinstance(b, sympy.Symbol) else a * b
 
 
