@@ -11,6 +11,7 @@ import tempfile
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -22,7 +23,8 @@ __all__ = ["HOSTS", "Host", "host"]
 
 Results = list[np.ndarray]
 Calls = Sequence[tuple[Function, Sequence[np.ndarray]]]
-Runner = Callable[[str, Language, Calls], list[Results]]
+Jobs = Sequence[tuple[Language, Calls]]
+Runner = Callable[[str, Jobs], list[list[Results]]]
 
 
 @dataclass(frozen=True)
@@ -36,7 +38,7 @@ class Host:
     tool : str
         The path of its compiler or interpreter.
     runner : callable
-        (tool, program, calls) -> for each call one array for each result, first axis the points.
+        (tool, programs with calls) -> for each call of each program one array for each result, first axis the points.
     """
 
     name: str
@@ -65,30 +67,31 @@ class Host:
         InputError
             When the program cannot be compiled or run; the message has the first lines of what was said.
         """
-        return self.run_all(program, [(function, given)])[0]
+        return self.run_all([(program, [(function, given)])])[0][0]
 
-    def run_all(self, program: Language, calls: Calls) -> list[Results]:
-        """Return the results of several functions, each with its arguments at all points, from one run of the program.
+    def run_all(self, jobs: Jobs) -> list[list[Results]]:
+        """Return the results of several programs, run together.
 
         Parameters
         ----------
-        program : Language
-            The program, ready to be printed.
-        calls : sequence of (Function, sequence of ndarray)
-            Functions and their arguments.
+        jobs : sequence of (Language, sequence of (Function, sequence of ndarray))
+            Programs of different names, and for each some of its functions with their arguments at all points.
 
         Returns
         -------
-        list of list of ndarray
-            Results of each.
+        list of list of list of ndarray
+            For each program, for each function, its results.
 
         Raises
         ------
         InputError
             As `run`.
         """
-        plain = [(f, [np.ascontiguousarray(a, program.dtype) for a in given]) for f, given in calls]
-        return self.runner(self.tool, program, plain)
+        plain = [
+            (program, [(f, [np.ascontiguousarray(a, program.dtype) for a in given]) for f, given in calls])
+            for program, calls in jobs
+        ]
+        return self.runner(self.tool, plain)
 
 
 def host(language: str) -> Host | None:
@@ -98,22 +101,25 @@ def host(language: str) -> Host | None:
     return None if found is None or runner is None else Host(os.path.basename(found), found, runner)
 
 
-def _compiled_c(tool: str, program: Language, calls: Calls) -> list[Results]:
+def _compiled_c(tool: str, jobs: Jobs) -> list[list[Results]]:
     """Return the results of C, as a library of this process."""
     with tempfile.TemporaryDirectory() as folder:
-        source, library = Path(folder, "f.c"), Path(folder, "f.so")
-        source.write_text(program.text())
-        done = [tool, "-std=c99", "-O1", "-shared", "-fPIC", str(source), "-o", str(library), "-lm"]
+        sources, library = [], Path(folder, "all.so")
+        for program, _ in jobs:
+            sources.append(Path(folder, f"{program.name}.c"))
+            sources[-1].write_text(program.text())
+        done = [tool, "-std=c99", "-O1", "-shared", "-fPIC", *map(str, sources), "-o", str(library), "-lm"]
         _expect_done(subprocess.run(done, capture_output=True, text=True))
         loaded = ctypes.CDLL(str(library))
-    found = []
-    for function, given in calls:
-        results = [np.zeros((len(given[0]), b.size), program.dtype) for b in function.outputs]
-        for row in range(len(given[0])):
-            arrays = [a[row] for a in (*given, *results)]
-            getattr(loaded, program.function(function))(*(ctypes.c_void_p(a.ctypes.data) for a in arrays))
-        found.append(results)
-    return found
+    return [[_called(getattr(loaded, p.function(f)), p, f, given) for f, given in calls] for p, calls in jobs]
+
+
+def _called(call: Any, program: Language, function: Function, given: Sequence[np.ndarray]) -> Results:
+    """Return the results of a function in C."""
+    results = [np.zeros((len(given[0]), b.size), program.dtype) for b in function.outputs]
+    for row in range(len(given[0])):
+        call(*(ctypes.c_void_p(a[row].ctypes.data) for a in (*given, *results)))
+    return results
 
 
 def _expect_done(done: subprocess.CompletedProcess[str]) -> str:
@@ -124,37 +130,33 @@ def _expect_done(done: subprocess.CompletedProcess[str]) -> str:
     return done.stdout
 
 
-def _printing(driver: Callable[[Language, Calls], list[str]], *commands: str, own: str = "") -> Runner:
-    """Return what runs a program with lines that print its results, one line for each result at each point.
+def _printing(driver: Callable[[Jobs], list[str]], suffix: str, *commands: str) -> Runner:
+    """Return what runs programs with lines in a file `run` that print their results: one line each at each point.
 
-    The lines follow the program, or stand in a file of their own. Commands are words between spaces; {tool}, {file} and
-    {folder} stand for what they say.
+    Commands are words between spaces; {tool} and {files} stand for the host and for all programs.
     """
 
-    def run(tool: str, program: Language, calls: Calls) -> list[Results]:
+    def run(tool: str, jobs: Jobs) -> list[list[Results]]:
         with tempfile.TemporaryDirectory() as folder:
-            file, lines = Path(folder, f"{program.name}{program.suffix}"), "\n".join(driver(program, calls))
-            file.write_text(program.text() if own else f"{program.text()}\n{lines}\n")
-            if own:
-                Path(folder, own).write_text(lines)
+            files = [f"{program.name}{program.suffix}" for program, _ in jobs]
+            for file, (program, _) in zip(files, jobs, strict=True):
+                Path(folder, file).write_text(program.text())
+            Path(folder, f"run{suffix}").write_text("\n".join(driver(jobs)))
             said = ""
             for command in commands:
-                words = [word.format(tool=tool, file=file, folder=folder) for word in command.split()]
+                words = [w.format(tool=tool) for w in command.replace("{files}", " ".join(files)).split()]
                 said = _expect_done(subprocess.run(words, capture_output=True, text=True, cwd=folder))
-        printed = [np.array(line.split(), dtype=program.dtype) for line in said.splitlines() if line.strip()]
-        return list(_in_order(printed, calls))
+        printed = iter(line.split() for line in said.splitlines() if line.strip())
+        return [[_read(printed, p, f, len(given[0])) for f, given in calls] for p, calls in jobs]
 
     return run
 
 
-def _in_order(printed: Sequence[np.ndarray], calls: Calls) -> Iterator[Results]:
-    """Yield the results of each call, from one line for each result at each of its points."""
-    start = 0
-    for function, given in calls:
-        count, points = len(function.outputs), len(given[0])
-        lines = printed[start : start + count * points]
-        start += count * points
-        yield [np.array(lines[i::count]) for i in range(count)]
+def _read(printed: Iterator[list[str]], program: Language, function: Function, points: int) -> Results:
+    """Return the results of a function from the lines that were printed."""
+    count = len(function.outputs)
+    lines = [np.array(next(printed), dtype=program.dtype) for _ in range(points * count)]
+    return [np.array(lines[i::count]) for i in range(count)]
 
 
 def _listed(program: Language, calls: Calls) -> Iterator[tuple[Function, list[str], list[str]]]:
@@ -165,62 +167,67 @@ def _listed(program: Language, calls: Calls) -> Iterator[tuple[Function, list[st
             yield function, [", ".join(map(program.number, numbers)) for numbers in row], names
 
 
-def _python(program: Language, calls: Calls) -> list[str]:
-    lines = []
-    for function, given, names in _listed(program, calls):
-        call = f"{program.function(function)}({', '.join(f'[{a}]' for a in given)})"
-        found = call if len(names) > 1 else f"[{call}]"
-        lines += [f"for array in {found}:", "    print(*map(repr, array))"]
+def _python(jobs: Jobs) -> list[str]:
+    lines = [f"import {program.name}" for program, _ in jobs]
+    for program, calls in jobs:
+        for function, given, names in _listed(program, calls):
+            call = f"{program.name}.{program.function(function)}({', '.join(f'[{a}]' for a in given)})"
+            lines += [f"for array in {call if len(names) > 1 else f'[{call}]'}:", "    print(*map(repr, array))"]
     return lines
 
 
-def _javascript(program: Language, calls: Calls) -> list[str]:
+def _javascript(jobs: Jobs) -> list[str]:
     lines = ["const show = (found, names) => { for (const name of names) console.log(found[name].join(' ')); };"]
-    for function, given, names in _listed(program, calls):
-        call = f"module.exports.{program.function(function)}({', '.join(f'[{a}]' for a in given)})"
-        lines.append(f"show({call}, {names});")
+    for program, calls in jobs:
+        lines.append(f"const {program.name} = require('./{program.name}.js');")
+        for function, given, names in _listed(program, calls):
+            call = f"{program.name}.{program.function(function)}({', '.join(f'[{a}]' for a in given)})"
+            lines.append(f"show({call}, {names});")
     return lines
 
 
-def _rust(program: Language, calls: Calls) -> list[str]:
-    kind = program.type
-    lines = [f'fn show(a: &[{kind}]) {{ for v in a {{ print!("{{:?}} ", v); }} println!(); }}', "fn main() {"]
-    for function, given, names in _listed(program, calls):
-        call = f"{program.function(function)}({', '.join(f'&[{a}]' for a in given)})"
-        shown = " ".join(f"show(&found.{i});" for i in range(len(names)))
-        lines.append(f"    {{ let found = {call}; {shown} }}")
+def _rust(jobs: Jobs) -> list[str]:
+    lines = ['fn show<T: std::fmt::Debug>(a: &[T]) { for v in a { print!("{:?} ", v); } println!(); }']
+    lines += [*(f"mod {program.name};" for program, _ in jobs), "fn main() {"]
+    for program, calls in jobs:
+        for function, given, names in _listed(program, calls):
+            call = f"{program.name}::{program.function(function)}({', '.join(f'&[{a}]' for a in given)})"
+            shown = " ".join(f"show(&found.{i});" for i in range(len(names)))
+            lines.append(f"    {{ let found = {call}; {shown} }}")
     return [*lines, "}"]
 
 
-def _octave(program: Language, calls: Calls) -> list[str]:
+def _octave(jobs: Jobs) -> list[str]:
     lines = []
-    for function, given, names in _listed(program, calls):
-        words = [f"[{a}]" for a in given]
-        words[1:1] = [f"'{function.suffix}'"] if len(given) > 1 else []
-        shown = " ".join(f"printf('%.17g ', {n}); printf('\\n');" for n in names)
-        lines.append(f"[{', '.join(names)}] = {program.name}({', '.join(words)}); {shown}")
+    for program, calls in jobs:
+        for function, given, names in _listed(program, calls):
+            words = [f"[{a}]" for a in given]
+            words[1:1] = [f"'{function.suffix}'"] if len(given) > 1 else []
+            shown = " ".join(f"printf('%.17g ', {n}); printf('\\n');" for n in names)
+            lines.append(f"[{', '.join(names)}] = {program.name}({', '.join(words)}); {shown}")
     return lines
 
 
-def _fortran(program: Language, calls: Calls) -> list[str]:
-    sizes = {program.buffer(b): b.size for function, _ in calls for b in (*function.inputs, *function.outputs)}
-    declared = ", ".join(f"{name}(0:{size - 1})" for name, size in sizes.items())
-    lines = ["program driver", f"use {program.name}_module", "use, intrinsic :: iso_fortran_env, only: wp => real64"]
-    lines += ["implicit none", *(f"real(wp) :: {name}" for name in declared.split(", "))]
-    for function, given, names in _listed(program, calls):
-        inputs = [program.buffer(b) for b in function.inputs]
-        for name, numbers in zip(inputs, given, strict=True):
-            lines += [f"{name}({i}) = {number}" for i, number in enumerate(numbers.split(", "))]
-        lines.append(f"call {program.function(function)}({', '.join([*inputs, *names])})")
-        lines += [f"print '(*(es26.17e3))', {n}" for n in names]
+def _fortran(jobs: Jobs) -> list[str]:
+    lines = ["program driver", *(f"use {program.name}_module" for program, _ in jobs)]
+    lines += ["use, intrinsic :: iso_fortran_env, only: wp => real64", "implicit none"]
+    for program, calls in jobs:
+        for function, given, names in _listed(program, calls):
+            inputs = [program.buffer(b) for b in function.inputs]
+            sizes = {program.buffer(b): b.size for b in (*function.inputs, *function.outputs)}
+            lines += ["block", *(f"real(wp) :: {name}(0:{size - 1})" for name, size in sizes.items())]
+            for name, numbers in zip(inputs, given, strict=True):
+                lines += [f"{name}({i}) = {number}" for i, number in enumerate(numbers.split(", "))]
+            lines.append(f"call {program.function(function)}({', '.join([*inputs, *names])})")
+            lines += [*(f"print '(*(es26.17e3))', {n}" for n in names), "end block"]
     return [*lines, "end program"]
 
 
 HOSTS: dict[str, tuple[tuple[str, ...], Runner]] = {
     "c": (("cc", "gcc", "clang"), _compiled_c),
-    "fortran": (("gfortran",), _printing(_fortran, "{tool} -O1 {file} -o {folder}/f", "{folder}/f")),
-    "python": ((sys.executable,), _printing(_python, "{tool} {file}")),
-    "javascript": (("node",), _printing(_javascript, "{tool} {file}")),
-    "rust": (("rustc",), _printing(_rust, "{tool} -O {file} -o {folder}/f", "{folder}/f")),
-    "matlab": (("octave-cli", "octave"), _printing(_octave, "{tool} --no-history {folder}/run.m", own="run.m")),
+    "fortran": (("gfortran",), _printing(_fortran, ".f90", "{tool} -O1 {files} run.f90 -o run", "./run")),
+    "python": ((sys.executable,), _printing(_python, ".py", "{tool} run.py")),
+    "javascript": (("node",), _printing(_javascript, ".js", "{tool} run.js")),
+    "rust": (("rustc",), _printing(_rust, ".rs", "{tool} run.rs -o run", "./run")),
+    "matlab": (("octave-cli", "octave"), _printing(_octave, ".m", "{tool} --no-history run.m")),
 }

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import ClassVar
 
 from neuralgebra.code.returning import Returning
-from neuralgebra.code.templates import TERNARY, applied
+from neuralgebra.code.templates import TERNARY, applied, words
 
 __all__ = ["JavaScript"]
 
@@ -24,7 +24,7 @@ class JavaScript(Returning):
     array = "const {name} = new {type}({size});"
     assign = "{target} = {value};"
     update = "{target} += {value};"
-    reserved = frozenset("arguments debugger delete instanceof protected package require exports console".split())  # noqa: SIM905
+    reserved = words("exports require console")
     functions: ClassVar = {
         **applied("Math.{name}({{0}})", "exp log log1p sqrt sin cos tan tanh sinh cosh sign"),
         **applied("Math.{name}({{0}})", "arctan arcsin arccos arcsinh arccosh"),

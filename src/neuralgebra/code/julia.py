@@ -7,7 +7,7 @@ from typing import ClassVar
 import numpy as np
 
 from neuralgebra.code.returning import Returning
-from neuralgebra.code.templates import TERNARY, applied
+from neuralgebra.code.templates import TERNARY, applied, words
 
 __all__ = ["Julia"]
 
@@ -27,7 +27,7 @@ class Julia(Returning):
     array = "{name} = zeros({type}, {size})"
     assign = "{target} = {value}"
     update = "{target} += {value}"
-    reserved = frozenset("begin baremodule export local macro quote using zeros length throw println im".split())  # noqa: SIM905
+    reserved = words("zeros length throw println im int")
     functions: ClassVar = {
         **applied("{name}({{0}})", "exp log log1p expm1 sqrt sin cos tan tanh sinh cosh sign isinf isnan"),
         **applied("{name}({{0}})", "arctan arcsin arccos arcsinh arccosh arctanh"),

@@ -30,6 +30,7 @@ from neuralgebra.code.statements import (
     replaced,
     walk,
 )
+from neuralgebra.code.templates import KEYWORDS
 from neuralgebra.errors import UnsupportedError
 from neuralgebra.network import names as naming
 
@@ -122,7 +123,7 @@ class Language:
     def __init__(self, program: Program, name: str) -> None:
         own = {b.name for f in program.functions for b in (*f.inputs, *f.outputs)}
         called = {word.lower() for text in self.functions.values() for word in re.findall(r"[A-Za-z]\w*", text)}
-        unfit = {"point", "wrong", *own, *called, *self.reserved}
+        unfit = {"point", "wrong", *KEYWORDS, *own, *called, *self.reserved}
         self.program, self.name = program, f"{name}_" if name.lower() in unfit else name
         self.dtype = program.dtype
         self.type = self.types[self.dtype.name]

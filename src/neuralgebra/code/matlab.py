@@ -7,7 +7,7 @@ from typing import ClassVar
 from neuralgebra.code.program import Function
 from neuralgebra.code.returning import Returning
 from neuralgebra.code.statements import Buffer
-from neuralgebra.code.templates import TERNARY, applied
+from neuralgebra.code.templates import TERNARY, applied, words
 
 __all__ = ["Matlab"]
 
@@ -35,7 +35,7 @@ class Matlab(Returning):
     update = "{target} = {target} + {value};"
     entry = "{array}({place})"
     infix: ClassVar = {"not_equal": "~="}
-    reserved = frozenset("persistent otherwise parfor spmd zeros double nargin nargout varargin isempty what".split())  # noqa: SIM905
+    reserved = words("zeros double numel error ischar isempty isreal strcmp nargin nargout varargin what")
     functions: ClassVar = {
         **applied("{name}({{0}})", "exp expm1 sin cos tan tanh sinh cosh erf erfc sign isinf isnan arctan arcsinh"),
         **applied("Real({name}({{0}}))", "log log1p sqrt arcsin arccos arccosh arctanh"),

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import ClassVar
 
 from neuralgebra.code.returning import Returning
-from neuralgebra.code.templates import applied
+from neuralgebra.code.templates import applied, words
 
 __all__ = ["Python"]
 
@@ -49,7 +49,7 @@ class Python(Returning):
     array = "{name} = [0.0]*{size}"
     assign = "{target} = {value}"
     update = "{target} += {value}"
-    reserved = frozenset("range list len print nonlocal exp_ log_ over_ power_".split())  # noqa: SIM905
+    reserved = words("range list len print tuple exp_ log_ over_ power_")
     functions: ClassVar = {
         **applied("math.{name}({{0}})", "log1p sqrt sin cos tan tanh erf erfc isinf isnan"),
         **applied("math.{name}({{0}})", "arctan arcsin arccos arcsinh arccosh"),

@@ -6,7 +6,7 @@ from typing import ClassVar
 
 from neuralgebra.code.program import Function
 from neuralgebra.code.returning import Returning
-from neuralgebra.code.templates import applied
+from neuralgebra.code.templates import applied, words
 
 __all__ = ["Rust"]
 
@@ -28,7 +28,7 @@ class Rust(Returning):
     array = "let mut {name} = [0.0 as {type}; {size}];"
     assign = "{target} = {value};"
     update = "{target} += {value};"
-    reserved = frozenset("abstract become box crate dyn final main move override ref super unsafe".split())  # noqa: SIM905
+    reserved = words("main")
     functions: ClassVar = {
         **applied("({{0}}).{name}()", "exp sqrt sin cos tan tanh sinh cosh arctan arcsin arccos arcsinh arccosh"),
         **{name: f"({{0}}).{method}()" for name, method in _METHODS.items()},
