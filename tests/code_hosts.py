@@ -18,6 +18,7 @@ from neuralgebra.code.hosts import HOSTS, host
 from neuralgebra.code.language import Language
 
 TESTED = ("python", "javascript", "rust", "matlab", "julia")
+NONE = {"c": "NAN", "python": "float('nan')", "javascript": "NaN", "rust": "f64::NAN", "matlab": "NaN", "julia": "NaN"}
 # A line that prints what a self-test counts, what stands before all these lines and after them, and commands.
 CHECKS = {
     "python": ("", "import {0}\nprint('{0}', {0}.{0}_check())", "", [f"{sys.executable} driver.py"]),

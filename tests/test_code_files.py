@@ -11,14 +11,13 @@ import numpy as np
 import pytest
 
 import neuralgebra as na
-from code_hosts import TESTED, expect_host, planted, run, self_tests
+from code_hosts import NONE, TESTED, expect_host, planted, run, self_tests
 from code_oracles import all_networks, networks
 from julia_reader import read
 from neuralgebra.code.emit import LANGUAGES, code
 from neuralgebra.errors import InputError
 
 PRODUCTS = ["jvp", "vjp", "hvp"]
-NONE = {"python": "math.nan", "javascript": "NaN", "rust": "f64::NAN", "matlab": "NaN", "julia": "NaN"}
 SENSITIVE = ("tanh", "gelu", "softplus", "product", "softmax output")
 
 

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 import neuralgebra as na
-from code_hosts import TESTED, computed, expect_host
+from code_hosts import NONE, TESTED, computed, expect_host
 from code_oracles import BITS, all_networks, exact, majorants, networks, packed, truth, units
 from neuralgebra.arithmetic.balls import Balls
 from neuralgebra.code.bounds import roundings
@@ -166,6 +166,19 @@ def test_kinks_have_the_values_of_the_network(language: str) -> None:
     for (name, (f, x)), found in zip(ties().items(), computed(language, jobs), strict=True):
         for got, value in zip(found[0], (f(x), f.jacobian(x), f.hessian(x)), strict=True):
             assert got.tolist() == value.reshape(len(x), -1).tolist(), name
+
+
+@pytest.mark.parametrize("language", ["c", *TESTED])
+def test_what_is_no_number_stays_none(language: str) -> None:
+    expect_host(language)
+    names, jobs = ("relu", "relu6", "hardtanh", "elu", "leaky_relu", "softplus", "gelu", "tanh", "abs"), []
+    for i, name in enumerate(names):
+        made = written(na.Network.function(name), language, 1, f"n{i}")
+        plain = made.number
+        made.number = lambda v, usual=plain: NONE[language] if v != v else usual(v)  # type: ignore[method-assign]
+        jobs.append((made, [(made.program.functions[1], [np.array([[np.nan]])])]))
+    for name, found in zip(names, computed(language, jobs), strict=True):
+        assert np.isnan(found[0][0]).all(), name
 
 
 EXTREMES = {
