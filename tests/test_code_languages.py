@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+import sympy
 
 import neuralgebra as na
 from code_hosts import NONE, TESTED, computed, expect_host
@@ -143,6 +144,31 @@ def test_functions_of_hosts_are_accurate_over_the_whole_range(language: str) -> 
             assert sum(known) > len(x) - 12
             error = units(got.ravel()[known], value.ravel()[known], size.ravel()[known])
             assert error <= max(1, limit), f"{name}: {error:.1f} u·M, {limit} counted"
+
+
+@cache
+def custom() -> dict[str, na.Network]:
+    """Functions that users bring, with all that SymPy knows and the languages have or lack."""
+    x = sympy.Symbol("x")
+    inner = (sympy.asin, sympy.acos, sympy.atan, sympy.asinh, sympy.atanh, sympy.sinh, sympy.cosh, sympy.erfc)
+    formulas = {f"hosted_{f.__name__}": f(x / 3) for f in inner}
+    formulas |= {"hosted_acosh": sympy.acosh(x + 3), "hosted_power": (x + 2) ** sympy.Rational(3, 2)}
+    for name, formula in formulas.items():
+        na.register(name, formula, x)
+    return {name: na.Network.function(name) for name in formulas}
+
+
+@pytest.mark.parametrize("language", TESTED)
+def test_functions_of_users(language: str) -> None:
+    expect_host(language)
+    x = np.array([[-0.9], [-1e-3], [0.3], [0.8]])
+    made = {name: written(f, language, 2, name) for name, f in custom().items()}
+    found = computed(language, [(m, [(m.program.functions[2], [x])]) for m in made.values()])
+    for (name, f), one in zip(custom().items(), found, strict=True):
+        limits = roundings(made[name].program.functions[2])
+        for got, value, size, limit in zip(one[0], exact(f, x, 2), majorants(f, x, 2), limits, strict=True):
+            error = units(got, value, np.broadcast_to(size, value.shape))
+            assert error <= limit, f"{name}: {error:.1f} u·M, {limit} counted"
 
 
 def ties() -> dict[str, tuple[na.Network, np.ndarray]]:
