@@ -149,6 +149,13 @@ def test_two_scripts_of_one_page_do_not_meet(tmp_path: Path) -> None:
     assert set(said[1:]) == {f"{n}net{s}" for n in ("tanh", "gelu") for s in ("", "_jacobian", "_check")}
 
 
+def test_large_arrays_of_rust_are_not_on_the_stack(tmp_path: Path) -> None:
+    expect_host("rust")
+    weights = np.random.default_rng(0).normal(size=(8, 40))
+    f = na.Network.from_layers([(weights[:4], None), (weights[4:, :4], None)], "tanh")
+    assert self_tests("rust", {"f": str(code(f, "rust", 3))}, tmp_path) == {"f": 0}
+
+
 def test_python_takes_any_numbers_and_computes_in_double_precision() -> None:
     scope: dict = {}
     f = networks()["tanh"]

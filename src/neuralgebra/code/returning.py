@@ -46,14 +46,17 @@ class Returning(Language):
     def write_function(self, function: Function) -> list[str]:
         """Return the definition of a function."""
         buffers = (*function.outputs, *function.locals)
-        made = [self.array.format(type=self.type, name=self.buffer(b), size=b.size) for b in buffers]
         return [
             self.opened(function),
-            *(self.indent + line for line in [*self.prepared(function), *made]),
+            *(self.indent + line for line in [*self.prepared(function), *map(self.made, buffers)]),
             *self.body(function.loops),
             *(self.indent + line for line in self._returned(function)),
             *self._closed(),
         ]
+
+    def made(self, buffer: Buffer) -> str:
+        """Return how an array is made."""
+        return self.array.format(type=self.type, name=self.buffer(buffer), size=buffer.size)
 
     def opened(self, function: Function) -> str:
         """Return the first line of a function."""

@@ -6,12 +6,15 @@ from typing import ClassVar
 
 from neuralgebra.code.program import Function
 from neuralgebra.code.returning import Returning
+from neuralgebra.code.statements import Buffer
 from neuralgebra.code.templates import applied, words
 
 __all__ = ["Rust"]
 
 _METHODS = {"log": "ln", "log1p": "ln_1p", "expm1": "exp_m1", "absolute": "abs", "isinf": "is_infinite"}
 _ALLOWED = "non_upper_case_globals, non_snake_case, dead_code, unused_parens, unused_variables, clippy::all"
+STACK = 1000
+"""Numbers of an array on the stack, of which there is little; a larger one is a vector."""
 
 
 class Rust(Returning):
@@ -72,8 +75,15 @@ class Rust(Returning):
         """Return a literal of the type."""
         return f"{super().number(value)}_{self.type}"
 
+    def made(self, buffer: Buffer) -> str:
+        """Return how an array is made: a large one not on the stack."""
+        text = super().made(buffer)
+        return text.replace("[0.0", "vec![0.0", 1) if buffer.size > STACK else text
+
     def opened(self, function: Function) -> str:
         """Return the first line of a function."""
         given = ", ".join(f"{self.buffer(b)}: &[{self.type}]" for b in function.inputs)
-        taken = ", ".join(f"[{self.type}; {b.size}]" for b in function.outputs)
+        taken = ", ".join(
+            f"Vec<{self.type}>" if b.size > STACK else f"[{self.type}; {b.size}]" for b in function.outputs
+        )
         return f"pub fn {self.function(function)}({given}) -> ({taken},) {{"
