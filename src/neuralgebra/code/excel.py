@@ -7,6 +7,7 @@ own, with what is to come out.
 
 from __future__ import annotations
 
+import itertools
 import math
 from collections.abc import Iterator, Sequence
 from functools import cached_property
@@ -278,9 +279,11 @@ class Excel(Formulas):
                 sheet.text(row, column, word, "head")
                 sheet.number(row + 1, column, value, "input")
             row += 3
-        widest = max(network.shape)
         sheet.columns(0, 0, 12)
-        sheet.columns(1, widest, _wide((*network.input_names, *network.output_names)))
+        for column, words in enumerate(
+            itertools.zip_longest(network.input_names, network.output_names, fillvalue=""), 1
+        ):
+            sheet.columns(column, column, _wide(words))
         self._rows["value"] = row
         return known
 
@@ -299,9 +302,10 @@ class Excel(Formulas):
             for column in range(lead):
                 sheet.text(3, column, ("output", "input", "input")[column] if len(names) > 1 else "", "first")
                 sheet.columns(column, column, _wide(names[column]))
-            sheet.columns(lead, lead + len(names[-1]) - 1, _wide(names[-1]))
-        for column, word in enumerate(names[-1]):
-            sheet.text(row, lead + column, word, "head")
+        for column, word in enumerate(names[-1], lead):
+            sheet.text(row, column, word, "head")
+            if result.name != "y":
+                sheet.columns(column, column, _wide([word]))
         for number, words in enumerate(_combined(names[:-1]) if len(names) > 1 else [(result.name,)]):
             for column, word in enumerate(words):
                 sheet.text(row + 1 + number, column, word, "name")
