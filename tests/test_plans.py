@@ -289,3 +289,12 @@ def test_the_diagonal_of_an_image_needs_no_jacobian_of_a_layer_as_a_whole() -> N
     for i in (0, 500, 2303):
         unit = np.eye(1, side * side, i)[0]
         np.testing.assert_allclose(f.hvp(x, unit)[0, i], diagonal[0, i], rtol=1e-10)
+
+
+def test_directions_of_the_first_layer_are_taken_at_once_however_many_inputs_there_are() -> None:
+    rng = np.random.default_rng(0)
+    f = na.Network.from_layers([(rng.normal(size=(8, 300_000)) * 1e-3, None), (rng.normal(size=(1, 8)), None)], "tanh")
+    assert f.plan("laplacian").way.name == "layer sum behind layer 1"
+    f.laplacian(np.zeros((2, 300_000)))
+    (program,) = f.memory["programs"].values()
+    assert program is not None  # a computation in parts is run anew for each point, and has no steps to remember

@@ -92,7 +92,7 @@ def trace_by_sum(reduced: bool, k: Any, network: Network, x: Value, matrix: Matr
     """Return Σ a_ij ∂ᵢ∂ⱼ f, (N, m), by the sum over layers."""
     rows, signs = _directions(network, reduced, matrix)
     traces = []
-    for cut in blocks(k, network, len(signs)):
+    for cut in blocks(k, network, len(signs), reduced):
         place, level = _directed(k, network, reduced, picked(network, rows, cut))
         traces.append(summed(k, network, x, place, level, Trace(k, level.shape[0], signs[cut]))[2])
     trace = total(traces)

@@ -44,9 +44,12 @@ Directions = np.ndarray | None
 """Unit vectors as rows, (K, n); None stands for all of them."""
 
 
-def blocks(k: Any, network: Network, count: int) -> Iterator[slice]:
-    """Yield which of many directions are taken at a time: the Jacobians of a layer by these fit into memory."""
-    size = max(1, _NUMBERS // max(network.sizes))
+def blocks(k: Any, network: Network, count: int, reduced: bool = False) -> Iterator[slice]:
+    """Yield which of many directions are taken at a time: the Jacobians of a layer by these fit into memory.
+
+    Directions are those of the input, or, reduced, of the first layer.
+    """
+    size = max(1, _NUMBERS // max(network.sizes[reduced:]))
     if count > size:
         k.in_parts()
     return (slice(i, min(i + size, count)) for i in range(0, count, size))
