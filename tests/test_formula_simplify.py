@@ -13,8 +13,8 @@ from hypothesis import strategies as st
 import neuralgebra as na
 from boxes import boxes, inside, net
 from neuralgebra.errors import InputError, ResourceError, ShapeError
-from neuralgebra.formula.box import box_of_text
 from neuralgebra.formula.simplify import box_of
+from neuralgebra.network.box import box_of_text
 from oracles_exact import evaluate, exact, linear_networks, places
 from strategies import after, networks, points
 

@@ -89,8 +89,8 @@ FUNCTIONS = {
 
 # What the command line uses besides.
 TOOLS = {
-    "box_of_table": "neuralgebra.formula.box:box_of_table",
-    "box_of_text": "neuralgebra.formula.box:box_of_text",
+    "box_of_table": "neuralgebra.network.box:box_of_table",
+    "box_of_text": "neuralgebra.network.box:box_of_text",
     "languages": "neuralgebra.code.emit:LANGUAGES",
     "read_bytes": "neuralgebra.files.registry:read_bytes",
     "read_table": "neuralgebra.files.table:read_table",

@@ -8,10 +8,10 @@ import numpy as np
 
 from neuralgebra.formula.reduction import Reduction, Stage
 from neuralgebra.formula.rounding import Rounded
-from neuralgebra.formula.segments import subset
 from neuralgebra.network.builder import Builder
 from neuralgebra.network.layers import Affine, Concatenate, Elementwise, Select
 from neuralgebra.network.network import Network
+from neuralgebra.network.units import subset
 
 __all__ = ["emitted"]
 

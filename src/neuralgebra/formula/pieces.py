@@ -11,13 +11,14 @@ import numpy as np
 
 from neuralgebra.arithmetic.rationals import Rationals, fraction
 from neuralgebra.errors import InputError, ShapeError, UnsupportedError, shown
-from neuralgebra.formula.forms import Form, floats, forms, mapped
 from neuralgebra.formula.formula import Formula, formula
-from neuralgebra.formula.segments import Segment, functions_of, obstacle, segments
+from neuralgebra.formula.segments import Segment, obstacle, segments
 from neuralgebra.network import names as naming
+from neuralgebra.network.forms import Form, floats, forms, mapped
 from neuralgebra.network.layers import Elementwise, Layer, Maximum
 from neuralgebra.network.network import Network
 from neuralgebra.network.notation import stems
+from neuralgebra.network.units import functions_of
 
 __all__ = ["Piece", "piece"]
 

@@ -18,10 +18,11 @@ import numpy as np
 
 from neuralgebra.arithmetic.balls import Balls
 from neuralgebra.arithmetic.rationals import Rationals, above, ends, exactly, nearest
-from neuralgebra.formula.forms import ZERO, Form
-from neuralgebra.formula.segments import Segments, functions_of, jumps, segments
+from neuralgebra.formula.segments import Segments, jumps, segments
 from neuralgebra.functions.activation import Activation
+from neuralgebra.network.forms import ZERO, Form
 from neuralgebra.network.layers import Elementwise, Layer
+from neuralgebra.network.units import functions_of
 
 __all__ = ["Range", "Ranges", "ball", "lines"]
 

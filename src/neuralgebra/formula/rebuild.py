@@ -11,11 +11,12 @@ import numpy as np
 from neuralgebra.arithmetic.rationals import Rationals, nearest
 from neuralgebra.errors import ResourceError
 from neuralgebra.formula.reduction import Reduction, contests
-from neuralgebra.formula.segments import Segment, subset
+from neuralgebra.formula.segments import Segment
 from neuralgebra.network.builder import Builder
 from neuralgebra.network.layers import Affine, Concatenate, Elementwise, Layer, Maximum, Select
 from neuralgebra.network.linear import Dense, Diagonal, Linear, identity
 from neuralgebra.network.network import Network
+from neuralgebra.network.units import subset
 
 __all__ = ["rebuilt"]
 

@@ -19,14 +19,15 @@ from neuralgebra.arithmetic.rationals import Rationals, above, below, nearest
 from neuralgebra.calculus.indices import IndexSet
 from neuralgebra.calculus.jet import Jet
 from neuralgebra.calculus.propagate import RULES
-from neuralgebra.formula.box import Box
-from neuralgebra.formula.forms import Form, forms, identity, padded
 from neuralgebra.formula.ranges import Range, Ranges
-from neuralgebra.formula.segments import Segment, affine_on, functions_of, subset
+from neuralgebra.formula.segments import Segment, affine_on
 from neuralgebra.network import names as naming
+from neuralgebra.network.box import Box
+from neuralgebra.network.forms import Form, forms, identity, padded
 from neuralgebra.network.layers import Affine, Elementwise, Layer, Maximum
 from neuralgebra.network.network import Network
 from neuralgebra.network.notation import stems
+from neuralgebra.network.units import functions_of, subset
 
 __all__ = ["Reduction", "Removed", "Stage", "contests", "outward"]
 

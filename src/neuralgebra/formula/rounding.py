@@ -21,11 +21,12 @@ import numpy as np
 from neuralgebra.arithmetic.balls import Balls
 from neuralgebra.arithmetic.rationals import Rationals, above, ends, fraction, nearest
 from neuralgebra.errors import ResourceError, UnsupportedError
-from neuralgebra.formula.forms import Form
 from neuralgebra.formula.ranges import Range, ball
 from neuralgebra.formula.reduction import Reduction, Stage
-from neuralgebra.formula.segments import functions_of, jumps
+from neuralgebra.formula.segments import jumps
+from neuralgebra.network.forms import Form
 from neuralgebra.network.layers import Elementwise, Maximum, Multiply, Softmax
+from neuralgebra.network.units import functions_of
 
 __all__ = ["EVERY", "Rounded", "bounds", "live", "rounded"]
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import functools
 import itertools
-from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -14,9 +13,8 @@ import numpy as np
 from neuralgebra.arithmetic.balls import Balls
 from neuralgebra.arithmetic.rationals import Rationals, exactly
 from neuralgebra.functions.activation import Activation, resolved
-from neuralgebra.network.layers import Elementwise
 
-__all__ = ["Segment", "Segments", "affine_on", "functions_of", "jumps", "obstacle", "segments", "subset"]
+__all__ = ["Segment", "Segments", "affine_on", "jumps", "obstacle", "segments"]
 
 _K = Rationals()
 
@@ -156,36 +154,3 @@ def _straight(function: Activation, low: Any, high: Any) -> Segment | None:
         return None
     at, value, slope = (exactly(number) for number in numbers)
     return Segment(low, high, slope, value - slope * at)
-
-
-# Units of a layer -------------------------------------------------------------------------------------------------
-
-
-def functions_of(layer: Elementwise, size: int) -> Iterator[Activation]:
-    """Yield the function of each unit, with its own parameters."""
-    for function, start, end in layer.blocks:
-        for unit in range((size if end is None else end) - start):
-            yield _picked(function, [unit], plain=True)
-
-
-def _picked(function: Activation, units: Sequence[int], plain: bool = False) -> Activation:
-    """Return a function with the parameters of some of its units."""
-    if not any(isinstance(value, tuple) for _, value in function.parameters):
-        return function
-    given = tuple(
-        (name, (value[units[0]] if plain else tuple(value[u] for u in units)) if isinstance(value, tuple) else value)
-        for name, value in function.parameters
-    )
-    return Activation(function.row, given)
-
-
-def subset(layer: Elementwise, size: int, units: Sequence[int]) -> Elementwise:
-    """Return the layer of some of its units, which are in order."""
-    if len(units) == size:
-        return layer
-    blocks = []
-    for function, start, end in layer.blocks:
-        inside = [u - start for u in units if start <= u < (size if end is None else end)]
-        if inside:
-            blocks.append((_picked(function, inside), len(inside)))
-    return Elementwise(tuple(blocks))

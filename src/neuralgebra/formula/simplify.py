@@ -13,13 +13,13 @@ import numpy as np
 
 from neuralgebra.arithmetic.rationals import Rationals
 from neuralgebra.errors import InputError, UnsupportedError, shown
-from neuralgebra.formula.box import Box, box_of
 from neuralgebra.formula.emission import emitted
 from neuralgebra.formula.rebuild import rebuilt
 from neuralgebra.formula.reduction import Reduction, Removed, outward
 from neuralgebra.formula.rounding import EVERY, Rounded, bounds, live, rounded
 from neuralgebra.formula.shortest import shortest
 from neuralgebra.network import names as naming
+from neuralgebra.network.box import Box, box_of
 from neuralgebra.network.network import Network
 
 __all__ = ["Restriction", "Simplification", "restricted", "simplified"]
