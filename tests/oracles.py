@@ -16,6 +16,7 @@ FUNCTIONS = {
     "silu": lambda z: z / (1 + mpmath.exp(-z)),
     "gelu": lambda z: z * mpmath.ncdf(z),
     "sin": mpmath.sin,
+    "cos": mpmath.cos,
     "arctan": mpmath.atan,
     "gaussian": lambda z: mpmath.exp(-z * z),
     "asinh": mpmath.asinh,

@@ -39,6 +39,7 @@ METHODS = {
     "piece": "neuralgebra.formula.pieces:piece",
     "restricted": "neuralgebra.formula.simplify:restricted",
     "fold": "neuralgebra.network.fold:fold",
+    "plain": "neuralgebra.algebra.plain:plain",
     "code": "neuralgebra.code.emit:code",
     "check": "neuralgebra.files.check:check",
     "save": "neuralgebra.files.registry:save",

@@ -1,6 +1,7 @@
 # Made by tools/make_stubs.py from the tables of api.py.
 from collections.abc import Mapping
 from collections.abc import Sequence
+from neuralgebra.algebra.plain import Plain
 from neuralgebra.calculus.plans import Plan
 from neuralgebra.files.check import Check
 from neuralgebra.formula.explain import Explanation
@@ -8,6 +9,7 @@ from neuralgebra.formula.explain_hessian import HessianExplanation
 from neuralgebra.formula.formula import Formula
 from neuralgebra.formula.pieces import Piece
 from neuralgebra.formula.simplify import Restriction
+from neuralgebra.functions.activation import Activation
 from neuralgebra.network.network import Network
 from typing import Any
 import os
@@ -37,6 +39,7 @@ class Questions:
     def piece(self, x: Any) -> Piece: ...
     def restricted(self, box: Any) -> Restriction: ...
     def fold(self) -> Network: ...
+    def plain(self, activation: str | Activation | None = None, domain: Any = None, tol: float | None = None, *, dtype: Any = None) -> Plain: ...
     def code(self, language: str | None = None, order: int = 2, *, name: str = 'f', dtype: str | None = None, packed: bool = False, products: Sequence[str] = (), unroll: bool = False, interface: str | None = None, check: bool = True, points: Any = None) -> str | bytes: ...
     def check(self, x: Any, *, model: bytes | None = None, bits: int = 128, code: str | None = None) -> Check: ...
     def save(self, path: str | os.PathLike[str], *, overwrite: bool = False, dtype: Any = None) -> None: ...

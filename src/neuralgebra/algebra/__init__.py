@@ -1,0 +1,1 @@
+"""The algebra of networks: gates, plain layers, enclosures, certificates, integrals, normal form."""
