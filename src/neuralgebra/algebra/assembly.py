@@ -4,10 +4,16 @@ After each hidden layer every value that is still needed is an exact affine form
 cell of the next layer takes is an affine map of such forms, so a form again: its numbers, rounded once to the dtype,
 are the weights. The errors of rounding, of cells and of their arguments add up::
 
-    argument of a neuron       |Δz| ≤ Σ |W - exact| max|a| + |b - exact|, and Σ |W| |Δa| in the later layers of a cell
-    a neuron                   |Δa| ≤ max|σ'| |Δz|
+    argument of a neuron       |Δz| ≤ Σ |W - exact| max|a| + |b - exact|        + γ (Σ |W| max|a| + |b|) + n · smallest
+    a neuron                   |Δa| ≤ max|σ'| |Δz|                                + 2 k u max|σ| + k · smallest
     a value behind a cell      |Δv| ≤ error of the cell + gain · |Δ argument| + Σ |C| |Δa|
     an affine map of values    |Δ(W v)| ≤ |W| |Δv|
+
+What stands on the right is for executions in floating point and left out for real numbers: u is the unit roundoff, n
+the products of a row and its bias, γ = n u / (1 - n u), whatever the order of summation, with fused multiply-adds or
+without (Higham, "Accuracy and stability of numerical algorithms", 2002, chapter 3), k the units in the last place
+within which activations are evaluated, 'smallest' the smallest number above 0. A value is what its form gives for the
+neurons as they are executed, so a cell is applied to a value that is off, and not each of its neurons.
 
 The sums of what is never negative are floats, raised by more than their rounding errors.
 """
@@ -21,45 +27,25 @@ from typing import Any
 import flint
 import numpy as np
 
-from neuralgebra.algebra.cells import Cell
+from neuralgebra.algebra.cells import Cell, Map, Step
 from neuralgebra.algebra.schedule import Schedule
 from neuralgebra.algebra.sensitivity import Range
 from neuralgebra.arithmetic.balls import Balls
-from neuralgebra.arithmetic.rationals import Rationals, above, ends, exactly
+from neuralgebra.arithmetic.rationals import Rationals, above, ends, exactly, nearest
 from neuralgebra.errors import ResourceError
 from neuralgebra.functions.activation import Activation
 from neuralgebra.network.forms import Form, carried, identity, padded
 from neuralgebra.network.layers import Affine, Concatenate
 from neuralgebra.network.network import Network
 
-__all__ = ["Assembled", "Reach", "assembled", "raised"]
+__all__ = ["ULPS", "Assembled", "assembled"]
+
+ULPS = 4
+"""Within so many units in the last place an activation is taken to be evaluated."""
 
 _K = Rationals()
 _EVEN = ("cos", "square", "abs", "gaussian")
 _MORE = 1e-9  # more than the rounding errors of sums of a million terms
-
-
-@dataclass(frozen=True)
-class Reach:
-    """What the neurons of a layer can be.
-
-    Parameters
-    ----------
-    low, high : ndarray, shape (neurons,)
-        Ends of their arguments.
-    size : ndarray, shape (neurons,)
-        What their absolute values do not exceed.
-    slope : ndarray, shape (neurons,)
-        What the absolute values of their slopes do not exceed.
-    margin : ndarray, shape (neurons,)
-        By how much their arguments may leave the range, and still the last two hold.
-    """
-
-    low: np.ndarray
-    high: np.ndarray
-    size: np.ndarray
-    slope: np.ndarray
-    margin: np.ndarray
 
 
 @dataclass(frozen=True)
@@ -72,21 +58,26 @@ class Assembled:
         The pairs (A₁, b₁), …, (A_L, b_L), in the dtype.
     error : ndarray, shape (m,)
         What the errors of its outputs as real numbers do not exceed, for inputs in the box.
-    inputs : ndarray, shape (n,)
-        What the absolute values of the inputs do not exceed.
-    reaches : tuple of Reach
-        What the neurons of each hidden layer can be.
+    executed : ndarray, shape (m,)
+        What those of its executions do not exceed, for inputs that are numbers of the dtype.
     """
 
     layers: tuple[tuple[np.ndarray, np.ndarray], ...]
     error: np.ndarray
-    inputs: np.ndarray
-    reaches: tuple[Reach, ...]
+    executed: np.ndarray
 
 
 @dataclass(frozen=True)
 class _Value:
-    """A value as it can be read at one stage."""
+    """A value as it can be read at one stage.
+
+    Parameters
+    ----------
+    form : Form
+        In terms of the neurons of the stage.
+    error : ndarray, shape (2, size)
+        How far it is off, as real numbers and in executions.
+    """
 
     form: Form
     error: np.ndarray
@@ -94,18 +85,23 @@ class _Value:
 
 @dataclass(frozen=True)
 class _Block:
-    """A hidden layer of a cell, what the cell is applied to, and the neurons of the layer before."""
+    """A step of a cell, what it takes, and what the cell was applied to."""
 
     place: int
     cell: Cell
-    arguments: _Value
-    given: tuple[int, ...]
-    index: int = 1
-    neurons: Form = None
+    index: int
+    taken: _Value
+    low: np.ndarray
+    high: np.ndarray
+    first: np.ndarray
+
+    @property
+    def step(self) -> Step:
+        return self.cell.steps[self.index]
 
     @property
     def last(self) -> bool:
-        return self.index == self.cell.depth
+        return self.index + 1 == self.cell.depth
 
 
 def assembled(
@@ -114,7 +110,7 @@ def assembled(
     cells: Mapping[int, Cell],
     hands: Mapping[int, Cell],
     schedule: Schedule,
-    ranges: Sequence[tuple[np.ndarray, np.ndarray]],
+    ranges: Sequence[Range],
     dtype: np.dtype,
 ) -> Assembled:
     """Return the layers of a plain network.
@@ -154,28 +150,25 @@ class _Assembly:
         cells: Mapping[int, Cell],
         hands: Mapping[int, Cell],
         schedule: Schedule,
-        ranges: Sequence[tuple[np.ndarray, np.ndarray]],
+        ranges: Sequence[Range],
         dtype: np.dtype,
     ) -> None:
         self.network, self.function, self.cells, self.hands = network, function, cells, hands
         self.schedule, self.ranges, self.dtype = schedule, ranges, dtype
         self.layers: list[tuple[np.ndarray, np.ndarray]] = []
-        self.reaches: list[Reach] = []
+        self.blocks: list[_Block] = []
         self.size = np.maximum(*map(abs, ranges[0]))  # of what the next layer is applied to
-        self.blocks: list[tuple[_Block, Form]] = []
-        self.moved = np.zeros(0)
         size = network.input_size
-        self.values = {0: _Value(identity(size), np.zeros(size))}
+        self.values = {0: _Value(identity(size), np.zeros((2, size)))}
 
     def run(self) -> Assembled:
-        inputs = self.size
         self._read(0)
         for stage in range(1, self.schedule.depth + 1):
             self._layer(stage)
             self._read(stage)
         result = self.values[self.network.output]
         error = raised(result.error + self._stored(result.form))
-        return Assembled(tuple(self.layers), error, inputs, tuple(self.reaches))
+        return Assembled(tuple(self.layers), *error)
 
     # One stage --------------------------------------------------------------------------------------------------
 
@@ -186,80 +179,96 @@ class _Assembly:
                 continue
             given = [self.values[i] for i in node.inputs]
             form = carried(node.layer, [v.form for v in given])
-            self.values[place] = _Value(form, _through(node.layer, np.concatenate([v.error for v in given])))
+            self.values[place] = _Value(form, _through(node.layer, np.concatenate([v.error for v in given], axis=1)))
 
     def _layer(self, stage: int) -> None:
         """Add a hidden layer, and keep what can be read from it."""
         jobs = self._jobs(stage)
-        forms, moved, spans = zip(*map(self._arguments, jobs), strict=True)
-        form, shift = np.concatenate(forms, axis=1), np.concatenate(moved)
-        low, high = (np.concatenate(ends_) for ends_ in zip(*spans, strict=True))
-        merged = _merged(self.function, form)
+        forms = [block.step.layer(block.taken.form) for block in jobs]
+        spans = [_image(b.step.layer, b.low - b.taken.error[1], b.high + b.taken.error[1]) for b in jobs]
+        merged = _merged(self.function, np.concatenate(forms, axis=1))
         kept = merged.kept
-        shift = raised(self._stored(merged.form[:, kept]) + shift[kept])
-        reach = reached(self.function, low[kept] - shift, high[kept] + shift, self.dtype)
-        self.reaches.append(reach)
-        self.moved, self.size = raised(reach.slope * shift), reach.size
+        low, high = (np.concatenate(sides)[kept] for sides in zip(*spans, strict=True))
+        shift = raised(self._stored(merged.form[:, kept]))
+        self.size, slope = _reached(self.function, low - shift[1], high + shift[1])
+        moved = slope * shift
+        moved[1] += ULPS * (_unit(self.dtype) * 2 * self.size + _smallest(self.dtype))
         cuts = np.cumsum([f.shape[1] for f in forms])[:-1]
-        self.blocks = list(zip(jobs, np.split(merged.neurons, cuts, axis=1), strict=True))
-        self.values = {block.place: self._result(block, neurons) for block, neurons in self.blocks if block.last}
+        read = [
+            self._result(block, neurons, raised(moved))
+            for block, neurons in zip(jobs, np.split(merged.neurons, cuts, axis=1), strict=True)
+        ]
+        self.values = {b.place: v for b, v in zip(jobs, read, strict=True) if b.last}
+        self.blocks = [
+            replace(b, index=b.index + 1, taken=v, low=b.step.low, high=b.step.high)
+            for b, v in zip(jobs, read, strict=True)
+            if not b.last
+        ]
 
     def _jobs(self, stage: int) -> list[_Block]:
-        """Return the parts of cells that make up the layer of a stage."""
-        running = [replace(block, index=block.index + 1, neurons=n) for block, n in self.blocks if not block.last]
+        """Return the steps of cells that make up the layer of a stage."""
+        running = list(self.blocks)
         for place in range(self.network.output + 1):
             first, last = self.schedule.first[place], self.schedule.last[place]
             if place in self.cells and first - self.cells[place].depth == stage - 1:
-                given = self.network.nodes[place - 1].inputs
-                running.append(_Block(place, self.cells[place], _joined([self.values[i] for i in given]), given))
+                running.append(self._begun(place, self.cells[place], self.network.nodes[place - 1].inputs))
             if first < stage <= last:
-                running.append(_Block(place, self.hands[place], self.values[place], (place,)))
+                running.append(self._begun(place, self.hands[place], (place,)))
         return running
 
-    def _arguments(self, block: _Block) -> tuple[Form, np.ndarray, Range]:
-        """Return the arguments of the neurons of a block, how far they are off, and their range."""
-        one = block.cell.layers[block.index - 1]
-        if block.index > 1:
-            return one(block.neurons), self._magnified(one.weight, block.neurons), block.cell.reach[block.index - 2]
-        low, high = (np.concatenate([self.ranges[i][end] for i in block.given]) for end in (0, 1))
-        error = block.arguments.error
-        return one(block.arguments.form), np.zeros(one.size), _image(one, low - error, high + error)
+    def _begun(self, place: int, cell: Cell, given: Sequence[int]) -> _Block:
+        """Return the first step of a cell."""
+        values = [self.values[i] for i in given]
+        form = carried(Concatenate(), [v.form for v in values])
+        error = np.concatenate([v.error for v in values], axis=1)
+        low, high = (np.concatenate([self.ranges[i][end] for i in given]) for end in (0, 1))
+        return _Block(place, cell, 0, _Value(form, error), low, high, error)
 
-    def _result(self, block: _Block, neurons: Form) -> _Value:
-        """Return what is read from the last neurons of a cell."""
-        cell = block.cell
-        error = cell.error + _product(block.arguments.error, cell.gain.T)
-        return _Value(cell.result(neurons), raised(error + self._magnified(cell.result.weight, neurons)))
-
-    def _magnified(self, weight: np.ndarray, neurons: Form) -> np.ndarray:
-        """Return Σ |W| |Δa| over the neurons of a block."""
-        moved = np.array([self.moved[column != 0].sum() for column in neurons[1:].T])
-        if not moved.any():
-            return np.zeros(weight.shape[1])
-        sizes = np.array([above(abs(v)) for v in weight.flat]).reshape(weight.shape)
-        return raised(_product(raised(moved), sizes))
+    def _result(self, block: _Block, neurons: Form, moved: np.ndarray) -> _Value:
+        """Return what is read behind a step."""
+        step, cell = block.step, block.cell
+        error = _magnified(step.reading, neurons, moved)
+        if block.index:
+            error = error + _product(block.taken.error, step.gain.T)
+        if block.last:
+            error = error + cell.error + _product(block.first, cell.gain.T)
+        return _Value(step.reading(neurons), raised(error))
 
     def _stored(self, form: Form) -> np.ndarray:
-        """Add the numbers of a form, rounded, as a layer; return how far its results are off."""
+        """Add the numbers of a form, rounded, as a layer; return how far its results are off, (2, out)."""
         form = padded(form, 1 + len(self.size))
         numbers = _rounded(form, self.dtype)
+        sizes = abs(numbers.astype(np.float64))
         exact = _K.weight(numbers.astype(np.float64))
         off = np.array([above(abs(a - b)) for a, b in zip(form.flat, exact.flat, strict=True)]).reshape(form.shape)
         self.layers.append((np.ascontiguousarray(numbers[1:].T), numbers[0]))
-        distance: np.ndarray = off[0] + _product(self.size, off[1:])
-        return distance
+        real = off[0] + _product(self.size, off[1:])
+        terms = np.count_nonzero(numbers, axis=0)
+        gamma = terms * _unit(self.dtype) / (1 - terms * _unit(self.dtype))
+        rounding = gamma * (sizes[0] + _product(self.size, sizes[1:])) + terms * _smallest(self.dtype)
+        return np.array([real, real + rounding])
 
 
-def _joined(values: Sequence[_Value]) -> _Value:
-    form = carried(Concatenate(), [v.form for v in values])
-    return _Value(form, np.concatenate([v.error for v in values]))
+def _unit(dtype: np.dtype) -> float:
+    return float(np.finfo(dtype).eps) / 2
+
+
+def _smallest(dtype: np.dtype) -> float:
+    return float(np.finfo(dtype).smallest_subnormal)
 
 
 def _through(layer: Any, error: np.ndarray) -> np.ndarray:
     """Return the errors behind an affine layer or wiring."""
     if isinstance(layer, Affine):
         return raised(_product(error, abs(layer.weight.dense().astype(np.float64)).T))
-    return error if isinstance(layer, Concatenate) else error[layer.indices]
+    return error if isinstance(layer, Concatenate) else error[:, layer.indices]
+
+
+def _magnified(reading: Map, neurons: Form, moved: np.ndarray) -> np.ndarray:
+    """Return Σ |C| |Δa| over the neurons of a block."""
+    own = np.array([moved[:, column != 0].sum(axis=1) for column in neurons[1:].T]).T
+    sizes = np.array([above(abs(v)) for v in reading.weight.flat]).reshape(reading.weight.shape)
+    return raised(_product(raised(own), sizes))
 
 
 @dataclass(frozen=True)
@@ -310,16 +319,16 @@ def _constant(function: Activation, column: Form) -> flint.fmpq | None:
         return None
     k = Balls()
     with k.precision():
-        value = function(k, k.weight(np.array([float(_nearest(column[0]))])))[0]
-    exact = _K.scalar(float(_nearest(column[0]))) == column[0] and value.is_exact()
+        value = function(k, k.weight(np.array([float(nearest(column[0]))])))[0]
+    exact = _K.scalar(float(nearest(column[0]))) == column[0] and value.is_exact()
     return exactly(value) if exact else None
 
 
 def _product(values: np.ndarray, factors: np.ndarray) -> np.ndarray:
-    """Return sums of products, (in,) and (in, out) -> (out,), in which 0 wins over infinity."""
+    """Return sums of products, (..., in) and (in, out) -> (..., out), in which 0 wins over infinity."""
     with np.errstate(invalid="ignore", over="ignore"):
-        terms = np.where((factors == 0) | (values == 0)[:, None], 0.0, values[:, None] * factors)
-    return np.asarray(terms.sum(axis=0))
+        terms = np.where((factors == 0) | (values == 0)[..., None], 0.0, values[..., None] * factors)
+    return np.asarray(terms.sum(axis=-2))
 
 
 def raised(sums: np.ndarray) -> np.ndarray:
@@ -330,7 +339,7 @@ def raised(sums: np.ndarray) -> np.ndarray:
 
 def _rounded(form: Form, dtype: np.dtype) -> np.ndarray:
     """Return the nearest numbers of a dtype."""
-    numbers = np.array([float(_nearest(v)) for v in form.flat]).reshape(form.shape)
+    numbers = np.array([nearest(v) for v in form.flat]).reshape(form.shape)
     with np.errstate(over="ignore"):
         found = numbers.astype(dtype)
     if not np.isfinite(found).all():
@@ -338,49 +347,27 @@ def _rounded(form: Form, dtype: np.dtype) -> np.ndarray:
     return found
 
 
-def _nearest(value: flint.fmpq) -> float:
-    try:
-        return int(value.p) / int(value.q)
-    except OverflowError:
-        return np.inf if value > 0 else -np.inf
-
-
 # Ranges -----------------------------------------------------------------------------------------------------------
 
 
-def _image(one: Any, low: np.ndarray, high: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def _image(one: Map, low: np.ndarray, high: np.ndarray) -> Range:
     """Return what a map makes of ranges, raised outwards."""
-    weight = np.array([float(_nearest(v)) for v in one.weight.flat]).reshape(one.weight.shape)
-    bias = np.array([_nearest(v) for v in one.bias])
+    weight = np.array([nearest(v) for v in one.weight.flat]).reshape(one.weight.shape)
+    bias = np.array([nearest(v) for v in one.bias])
     middle, radius = (low + high) / 2, (high - low) / 2
-    center = bias + _signed(weight, middle)
+    center = bias + middle @ weight
     reach = raised(_product(radius, abs(weight)))
     reach = reach + _MORE * (abs(bias) + _product(abs(middle) + radius, abs(weight)))
     return center - reach, center + reach
 
 
-def _signed(weight: np.ndarray, values: np.ndarray) -> np.ndarray:
-    return np.asarray(values @ weight)
-
-
-def reached(function: Activation, low: np.ndarray, high: np.ndarray, dtype: np.dtype) -> Reach:
-    """Return what neurons can be whose arguments are in a range, and a little beyond.
-
-    Parameters
-    ----------
-    function : Activation
-        σ.
-    low, high : ndarray, shape (neurons,)
-        The range of each argument.
-    dtype : dtype
-        In which the network is executed: how much beyond.
-    """
-    margin = float(np.finfo(dtype).eps) ** 0.5 * (1 + np.maximum(abs(low), abs(high)))
+def _reached(function: Activation, low: np.ndarray, high: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Return what the absolute values of neurons and of their slopes do not exceed, given where their arguments are."""
     k = Balls()
     with k.precision():
-        wide = k.interval(low - 2 * margin, high + 2 * margin)
+        wide = k.interval(low, high)
         size, slope = (_sizes(function.derivative(k, wide, order)) for order in (0, 1))
-    return Reach(low, high, size, slope, margin)
+    return size, slope
 
 
 def _sizes(balls: np.ndarray) -> np.ndarray:

@@ -1,7 +1,7 @@
 """Cells: the neurons that compute one value of a network from others, in terms of one activation.
 
-A cell is a chain of its own, exact numbers throughout: hidden layers, the first on the arguments, and a result that is
-read from the last. Matrices are laid out as forms are, (in, out): rows of the matrix are what it takes.
+A cell is a chain of steps, each a hidden layer and what is read from it: values in between, or the result. All numbers
+are exact. Matrices are laid out as forms are, (in, out): rows are what they take.
 """
 
 from __future__ import annotations
@@ -11,17 +11,15 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-import flint
 import numpy as np
 
 from neuralgebra.algebra.relations import Relation
 from neuralgebra.arithmetic.rationals import Rationals
 from neuralgebra.network.forms import Form
 
-__all__ = ["Cell", "Map", "of_relations", "together"]
+__all__ = ["Cell", "Map", "Step", "of_relation", "rationals", "single", "together"]
 
 _K = Rationals()
-ZERO = flint.fmpq(0)
 
 
 @dataclass(frozen=True)
@@ -52,38 +50,55 @@ class Map:
 
 
 @dataclass(frozen=True)
+class Step:
+    """One hidden layer of a cell.
+
+    Parameters
+    ----------
+    layer : Map
+        From what is taken to the arguments of the neurons.
+    reading : Map
+        From the neurons to the values.
+    low, high : ndarray, shape (values,)
+        Ends of the values; of a last step they are not used.
+    gain : ndarray, shape (values, taken)
+        How fast the values change with what is taken, at most; of a first step it is not used.
+    """
+
+    layer: Map
+    reading: Map
+    low: np.ndarray
+    high: np.ndarray
+    gain: np.ndarray
+
+
+@dataclass(frozen=True)
 class Cell:
     """Neurons that compute a vector from a vector.
 
     Parameters
     ----------
-    layers : tuple of Map
-        Hidden layers, before the activation; the first acts on the argument.
-    result : Map
-        What is read from the last hidden layer.
+    steps : tuple of Step
+        Hidden layers; the first acts on the argument, and from the last the result is read.
     error : ndarray, shape (m,)
         What the errors of the result do not exceed, wherever the argument is in the range that the cell is made for.
     gain : ndarray, shape (m, n)
         How fast the exact result changes with the argument there, at most.
-    reach : tuple of (ndarray, ndarray)
-        Ends of the arguments of the neurons of each hidden layer but the first.
     """
 
-    layers: tuple[Map, ...]
-    result: Map
+    steps: tuple[Step, ...]
     error: np.ndarray
     gain: np.ndarray
-    reach: tuple[tuple[np.ndarray, np.ndarray], ...] = ()
 
     @property
     def depth(self) -> int:
         """The number of hidden layers."""
-        return len(self.layers)
+        return len(self.steps)
 
     @property
     def neurons(self) -> int:
         """The number of neurons."""
-        return sum(layer.size for layer in self.layers)
+        return sum(step.layer.size for step in self.steps)
 
 
 def together(cells: Sequence[Cell], arguments: Sequence[Sequence[int]], size: int) -> Cell:
@@ -92,7 +107,7 @@ def together(cells: Sequence[Cell], arguments: Sequence[Sequence[int]], size: in
     Parameters
     ----------
     cells : sequence of Cell
-        One for each result.
+        With one result each.
     arguments : sequence of sequence of int
         Which coordinates of the common argument each one takes.
     size : int
@@ -103,21 +118,18 @@ def together(cells: Sequence[Cell], arguments: Sequence[Sequence[int]], size: in
     Cell
         Their results one after another.
     """
-    layers = []
+    steps = []
     for j in range(cells[0].depth):
-        maps = [cell.layers[j] for cell in cells]
-        layers.append(_placed(maps, arguments, size) if j == 0 else _diagonal(maps))
+        parts = [cell.steps[j] for cell in cells]
+        layers = [part.layer for part in parts]
+        layer = _diagonal(layers) if j else _placed(layers, arguments, size)
+        low, high = (np.concatenate([getattr(part, end) for part in parts]) for end in ("low", "high"))
+        gain = _blocks([part.gain for part in parts]) if j else np.zeros((len(low), size))
+        steps.append(Step(layer, _diagonal([part.reading for part in parts]), low, high, gain))
     gain = np.zeros((len(cells), size))
     for i, (cell, given) in enumerate(zip(cells, arguments, strict=True)):
         np.add.at(gain[i], list(given), cell.gain[0])
-    error = np.concatenate([cell.error for cell in cells])
-    reach = tuple(_ends([cell.reach[j] for cell in cells]) for j in range(cells[0].depth - 1))
-    return Cell(tuple(layers), _diagonal([cell.result for cell in cells]), error, gain, reach)
-
-
-def _ends(reaches: Sequence[tuple[np.ndarray, np.ndarray]]) -> tuple[np.ndarray, np.ndarray]:
-    low, high = (np.concatenate(parts) for parts in zip(*reaches, strict=True))
-    return low, high
+    return Cell(tuple(steps), np.concatenate([cell.error for cell in cells]), gain)
 
 
 def _placed(maps: Sequence[Map], arguments: Sequence[Sequence[int]], size: int) -> Map:
@@ -137,29 +149,48 @@ def _diagonal(maps: Sequence[Map]) -> Map:
     return _placed(maps, [range(i, j) for i, j in itertools.pairwise(ends)], int(ends[-1]))
 
 
-def of_relations(relations: Sequence[Relation], gain: np.ndarray) -> Cell:
-    """Return the cell of functions that are exact sums of neurons.
+def _blocks(gains: Sequence[np.ndarray]) -> np.ndarray:
+    """Return matrices along the diagonal of one."""
+    result = np.zeros(np.sum([g.shape for g in gains], axis=0))
+    row = column = 0
+    for one in gains:
+        result[row : row + len(one), column : column + one.shape[1]] = one
+        row, column = row + len(one), column + one.shape[1]
+    return result
+
+
+def of_relation(one: Relation, gain: float) -> Cell:
+    """Return the cell of a function that is an exact sum of neurons.
 
     Parameters
     ----------
-    relations : sequence of Relation
-        One for each coordinate.
-    gain : ndarray, shape (n,)
-        How fast each function changes, at most.
+    one : Relation
+        The sum.
+    gain : float
+        How fast the function changes, at most.
     """
-    return together([_unit(one, g) for one, g in zip(relations, gain, strict=True)], *_each(len(relations)))
+    inner, offset, outer = (rationals(column) for column in zip(*one.terms, strict=True))
+    reading = Map(outer[:, None], rationals([one.constant]))
+    return single(Map(inner[None, :], offset), reading, one.error, [gain])
 
 
-def _each(size: int) -> tuple[list[tuple[int]], int]:
-    return [(i,) for i in range(size)], size
+def single(layer: Map, reading: Map, error: float, gain: Sequence[float]) -> Cell:
+    """Return the cell of one hidden layer and one result.
+
+    Parameters
+    ----------
+    layer, reading : Map
+        Its two maps.
+    error : float
+        What its error does not exceed.
+    gain : sequence of float
+        How fast the exact result changes with each argument, at most.
+    """
+    unused = np.zeros(1)
+    step = Step(layer, reading, unused, unused, np.zeros((1, len(layer.weight))))
+    return Cell((step,), np.array([error]), np.array([gain]))
 
 
-def _unit(one: Relation, gain: float) -> Cell:
-    inner, offset, outer = (_rationals(column) for column in zip(*one.terms, strict=True))
-    first = Map(inner[None, :], offset)
-    result = Map(outer[:, None], _rationals([one.constant]))
-    return Cell((first,), result, np.array([one.error]), np.array([[gain]]))
-
-
-def _rationals(values: Any) -> np.ndarray:
+def rationals(values: Sequence[Any]) -> np.ndarray:
+    """Return numbers as rationals."""
     return np.array([_K.scalar(v) for v in values], dtype=object)

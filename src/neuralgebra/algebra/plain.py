@@ -7,23 +7,25 @@ tolerance.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
-from neuralgebra.algebra.assembly import Assembled, assembled
-from neuralgebra.algebra.cells import Cell, of_relations
+from neuralgebra.algebra.assembly import ULPS, Assembled, assembled
+from neuralgebra.algebra.cells import Cell, of_relation, together
 from neuralgebra.algebra.certificate import Certificate, Execution
 from neuralgebra.algebra.elementary import elementary
-from neuralgebra.algebra.execution import ULPS, executed
+from neuralgebra.algebra.gate import chosen
 from neuralgebra.algebra.products import expanded
 from neuralgebra.algebra.relations import one_sided, relation
 from neuralgebra.algebra.schedule import Schedule, scheduled
-from neuralgebra.algebra.sensitivity import Range, gains
+from neuralgebra.algebra.sensitivity import Range, gains, sensitivities
+from neuralgebra.algebra.wiring import by_gate, by_relation, product_by_gate, sawtooth, shrunk
 from neuralgebra.arithmetic.balls import Balls
-from neuralgebra.arithmetic.rationals import ends
+from neuralgebra.arithmetic.rationals import ends, nearest
 from neuralgebra.calculus.indices import IndexSet
 from neuralgebra.calculus.jet import Jet
 from neuralgebra.calculus.propagate import Jets
@@ -116,9 +118,12 @@ def plain(
     [(array([[2.]]), array([1.])), (array([[2.]]), array([2.]))]
     """
     box = None if domain is None else box_of(network, domain)
-    return _Compiler(network, _activation(network, activation), box, np.dtype(dtype or network.dtype)).run()
+    compiler = _Compiler(network, _activation(network, activation), box, np.dtype(dtype or network.dtype), tol)
+    return compiler.run()
 
 
+_PIECEWISE = ("relu", "leaky_relu", "prelu")
+_SHARES = (0.97, 0.7, 0.4, 0.1)  # of the tolerance, for gates; the rest is for what is rounded
 _BESIDE = ("identity", "square")  # what powers of networks are made of
 
 
@@ -143,15 +148,34 @@ def _activation(network: Network, given: str | Activation | None) -> Activation:
 class _Compiler:
     """One network on its way to plain layers."""
 
-    def __init__(self, network: Network, function: Activation, box: Box | None, dtype: np.dtype) -> None:
-        self.network, self.function, self.box, self.dtype = network, function, box, dtype
+    def __init__(
+        self, network: Network, function: Activation, box: Box | None, dtype: np.dtype, tol: float | None
+    ) -> None:
+        self.network, self.function, self.box, self.dtype, self.tol = network, function, box, dtype, tol
         self.simple = expanded(elementary(network), function)
-        sizes = self.simple.sizes
-        self.ranges = [(np.zeros(n), np.zeros(n)) for n in sizes] if box is None else _ranges(self.simple, box)
-        self.gains = gains(self.simple, self.ranges)
+        self.ranges = _nowhere(self.simple) if box is None else _ranges(self.simple, box)
+        self.gains = _ones(self.simple) if box is None else gains(self.simple, self.ranges)
+        self.sensitivities = sensitivities(self.simple, self.gains)
+        self.units = sum(self.simple.sizes[p] for p, n in enumerate(self.simple.nodes, 1) if _computes(n.layer))
+        self.share = 0.0
 
     def run(self) -> Plain:
-        """Return the plain network."""
+        """Return the plain network of the largest share of the tolerance for gates that leaves enough for the rest."""
+        if self.tol is None:
+            return self._result(self._made())
+        least = math.inf
+        for share in _SHARES:
+            self.share = share / max(1, self.units)
+            made = self._made()
+            least = min(least, float(made.executed.max()))
+            if least <= self.tol:
+                return self._result(made)
+        raise NotCertifiedError(
+            f"tol={self.tol:g} received; {least:.3g} is what is proven of plain layers of {self.function} in "
+            f"{self.dtype} on this domain.\nA larger tolerance, float64 or a smaller domain expected."
+        )
+
+    def _made(self) -> Assembled:
         cells = {p: self._cell(p) for p, n in enumerate(self.simple.nodes, 1) if _computes(n.layer)}
         schedule = self._schedule(cells)
         hands = {
@@ -159,8 +183,7 @@ class _Compiler:
             for place, (first, last) in enumerate(zip(schedule.first, schedule.last, strict=True))
             if first < last
         }
-        made = assembled(self.simple, self.function, cells, hands, schedule, self.ranges, self.dtype)
-        return self._result(made)
+        return assembled(self.simple, self.function, cells, hands, schedule, self.ranges, self.dtype)
 
     def _schedule(self, cells: dict[int, Cell]) -> Schedule:
         arguments = [(), *(node.inputs for node in self.simple.nodes)]
@@ -177,24 +200,78 @@ class _Compiler:
     # Cells ------------------------------------------------------------------------------------------------------
 
     def _cell(self, place: int) -> Cell:
-        layer = self.simple.nodes[place - 1].layer
-        if isinstance(layer, Elementwise):
-            functions = list(functions_of(layer, self.simple.sizes[place]))
-            found = [relation(f, self.function) for f in functions]
-            missing = [f for f, r in zip(functions, found, strict=True) if r is None]
-            if not missing:
-                return of_relations([r for r in found if r is not None], self.gains[place])
-            raise self._refused(f"{missing[0]} as neurons of {self.function}")
-        raise self._refused(f"a product as neurons of {self.function}")
+        layer, size = self.simple.nodes[place - 1].layer, self.simple.sizes[place]
+        if isinstance(layer, Multiply):
+            return self._products(place)
+        assert isinstance(layer, Elementwise)
+        cells = [self._unit(place, i, f) for i, f in enumerate(functions_of(layer, size))]
+        return together(cells, [(i,) for i in range(size)], size)
+
+    def _unit(self, place: int, unit: int, function: Activation) -> Cell:
+        found, gain = relation(function, self.function), float(self.gains[place][unit])
+        if found is not None:
+            return of_relation(found, gain)
+        if function.name == "square" and self.tol is not None:
+            return self._square(gain / 2, self._tolerance(place, unit))
+        raise self._refused(f"{function} as neurons of {self.function}")
+
+    def _square(self, size: float, tol: float) -> Cell:
+        """Return the cell of v² for |v| up to a size."""
+        alpha = self._scale(size)
+        scale = 1 / alpha**2
+        if self.function.name in _PIECEWISE:
+            return self._teeth([[alpha]], (1,), scale, tol, [2 * size])
+        gate = chosen(self.function, tol / float(nearest(scale)), self.dtype, True)
+        return by_gate(gate, alpha, 2, 2 * size)
+
+    def _scale(self, size: float) -> Any:
+        """Return by what arguments up to a size are multiplied; 1 for the square, a gate that is exact everywhere."""
+        return shrunk(0.0 if self.function.name == "square" else size)
+
+    def _teeth(self, forms: Any, signs: Sequence[int], scale: Any, tol: float, gains: Sequence[float]) -> Cell:
+        depth = max(1, math.ceil(math.log(float(nearest(scale)) / tol, 4) - 1))
+        found = relation(named("relu"), self.function)
+        assert found is not None
+        return by_relation(sawtooth(forms, signs, scale, depth, gains), found)
+
+    def _products(self, place: int) -> Cell:
+        if self.box is None or self.tol is None:
+            raise self._refused(f"a product as neurons of {self.function}")
+        size, gain = self.simple.sizes[place], self.gains[place]
+        cells = [self._product((float(gain[1, i]), float(gain[0, i])), self._tolerance(place, i)) for i in range(size)]
+        return together(cells, [(i, size + i) for i in range(size)], 2 * size)
+
+    def _product(self, sizes: tuple[float, float], tol: float) -> Cell:
+        """Return the cell of u·v for |u| and |v| up to given sizes."""
+        alpha, beta = (self._scale(size) for size in sizes)
+        scale, gains = 1 / (alpha * beta), (sizes[1], sizes[0])
+        if self.function.name in _PIECEWISE:
+            forms = [[alpha / 2, beta / 2], [alpha / 2, -beta / 2]]
+            return self._teeth(forms, (1, -1), scale, tol, gains)
+        gate = chosen(self.function, tol / float(nearest(scale)), self.dtype, True)
+        return product_by_gate(gate, (alpha, beta), gains)
+
+    def _tolerance(self, place: int, unit: int) -> float:
+        """Return how far a value may be off: a share of the tolerance, by how much the outputs depend on it."""
+        assert self.tol is not None
+        return self.tol * self.share / float(max(self.sensitivities[place][:, unit].max(), 1e-300))
 
     def _hand(self, place: int) -> Cell:
         """Return identity neurons for the value at a place."""
-        size, lows = self.simple.sizes[place], self.ranges[place][0]
-        found = [None if self.box is None else one_sided(self.function, float(low)) for low in lows]
-        found = [relation(named("identity"), self.function) if r is None else r for r in found]
-        if any(r is None for r in found):
+        size, (low, high) = self.simple.sizes[place], self.ranges[place]
+        cells = [self._hand_unit(place, i, float(low[i]), float(high[i])) for i in range(size)]
+        return together(cells, [(i,) for i in range(size)], size)
+
+    def _hand_unit(self, place: int, unit: int, low: float, high: float) -> Cell:
+        found = None if self.box is None else one_sided(self.function, low)
+        found = relation(named("identity"), self.function) if found is None else found
+        if found is not None:
+            return of_relation(found, 1.0)
+        if self.tol is None:
             raise self._refused(f"a value handed on through a layer of {self.function}")
-        return of_relations([r for r in found if r is not None], np.ones(size))
+        alpha = shrunk(max(-low, high))
+        gate = chosen(self.function, self._tolerance(place, unit) * float(nearest(alpha)), self.dtype, False)
+        return by_gate(gate, alpha, 1, 1.0)
 
     def _refused(self, what: str) -> Exception:
         if self.box is None:
@@ -214,9 +291,8 @@ class _Compiler:
         )
         if self.box is None:
             return Plain(plain, None, None)
-        real = made.error
-        any_ = real + executed(made, self.dtype)
-        return Plain(plain, self._certificate(plain, real), self._certificate(plain, any_, self._execution()))
+        executed = self._certificate(plain, made.executed, self._execution())
+        return Plain(plain, self._certificate(plain, made.error), executed)
 
     def _execution(self) -> Execution:
         return Execution(self.dtype.name, ULPS)
@@ -232,6 +308,18 @@ def _computes(layer: Any) -> bool:
     return isinstance(layer, Elementwise | Multiply)
 
 
+def _nowhere(network: Network) -> list[Range]:
+    """Return ranges that stand for none: without a domain no bound is asked for."""
+    return [(np.zeros(size), np.zeros(size)) for size in network.sizes]
+
+
+def _ones(network: Network) -> dict[int, np.ndarray]:
+    """Return gains that stand for none."""
+    sizes = zip(network.sizes[1:], network.nodes, strict=True)
+    shapes = [(n, node.layer) for n, node in sizes]
+    return {p: np.ones((2, n) if isinstance(x, Multiply) else n) for p, (n, x) in enumerate(shapes, 1) if _computes(x)}
+
+
 def _ranges(network: Network, box: Box) -> list[Range]:
     """Return proven ends of the values at all places."""
     k = Balls()
@@ -242,8 +330,3 @@ def _ranges(network: Network, box: Box) -> list[Range]:
         values = [jet.value[0, 0] for jet in jets.jets if jet is not None]
         pairs = [[ends(v) if v.is_finite() else (-np.inf, np.inf) for v in value] for value in values]
     return [(np.array([a for a, _ in pair]), np.array([b for _, b in pair])) for pair in pairs]
-
-
-def _ends_of(ranges: Sequence[Range], places: Sequence[int]) -> Range:
-    low, high = (np.concatenate([ranges[i][end] for i in places]) for end in (0, 1))
-    return low, high
