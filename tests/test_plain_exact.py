@@ -70,7 +70,10 @@ def test_relations_hold_at_every_argument(name: str, by: str) -> None:
     assert all(abs(d) <= found.error + 1e-80 for d in difference)
 
 
-@given(st.integers(-(10**8), 10**8).map(lambda v: v / 96), st.sampled_from(["relu", "leaky_relu", "elu", "hardswish", "abs"]))
+@given(
+    st.integers(-(10**8), 10**8).map(lambda v: v / 96),
+    st.sampled_from(["relu", "leaky_relu", "elu", "hardswish", "abs"]),
+)
 def test_one_neuron_is_the_identity_from_an_argument_on(low: float, name: str) -> None:
     found, k = one_sided(na.activation(name), low), Balls(300)
     assert found is not None

@@ -16,6 +16,7 @@ from neuralgebra.algebra import assembly, hulls, wiring
 from neuralgebra.algebra.gate import Gate, chosen, product_error
 from neuralgebra.algebra.plain import Plain
 from neuralgebra.algebra.relations import relation
+from neuralgebra.algebra.univariate import fitted, interpolated
 from neuralgebra.errors import NotCertifiedError
 from oracles import FUNCTIONS, evaluate
 
@@ -38,12 +39,12 @@ def net(activation: str, *sizes: int, seed: int = 0, dtype: str = "float64") -> 
 @pytest.mark.parametrize("name", ["tanh", "gelu", "sin", "softplus", "gaussian"])
 def test_hulls_hold_every_value_and_little_more(name: str) -> None:
     f = net(name, 1, 4, 1) - na.Network.function("square")
-    found = hulls.hulls(f, -1.0, 1.5, pieces=40)
+    found = hulls.hulls(f, np.linspace(-1.0, 1.5, 41))
     with mpmath.workdps(60):
         for low, high, a, b in zip(found.edges, found.edges[1:], found.low, found.high, strict=False):
             values = [evaluate(f, [mpmath.mpf(t)])[0] for t in np.linspace(low, high, 7)]
             assert a <= min(values) <= max(values) <= b
-            assert b - a <= 2 * float(max(values) - min(values)) + 1e-2
+            assert b - a <= 1.1 * float(max(values) - min(values)) + 1e-4
 
 
 def values(one: Gate, points: np.ndarray) -> list[mpmath.mpf]:
@@ -104,6 +105,52 @@ def test_products_as_accurate_as_the_dtype_allows(name: str, pairs: int, dtype: 
     one = chosen(na.activation(name), 0.0, dtype, True, most=pairs, worst=1.0)
     assert one.neurons == 2 * pairs
     assert measured(one, dtype) <= bound
+
+
+# Any function -----------------------------------------------------------------------------------------------------
+
+TEXTBOOK: dict[str, tuple[Callable[[mpmath.mpf], mpmath.mpf], float, float]] = {
+    "exp": (mpmath.exp, 1.5, -0.5),
+    "log": (mpmath.log, 0.5, 1.0),
+    "reciprocal": (lambda z: 1 / z, 2.0, 3.0),
+    "sigmoid": (lambda z: 1 / (1 + mpmath.exp(-z)), 4.0, 0.5),
+    "tanh'": (lambda z: mpmath.sech(z) ** 2, 2.0, 0.25),
+    "tanh''": (lambda z: -2 * mpmath.tanh(z) * mpmath.sech(z) ** 2, 2.0, 0.25),
+}
+
+
+def target(name: str) -> tuple[na.Network, list[mpmath.mpf], np.ndarray]:
+    """φ(r t + m) as a network, its values to 60 digits, and the points t."""
+    function, radius, middle = TEXTBOOK[name]
+    points = np.linspace(-1, 1, 301)
+    with mpmath.workdps(60):
+        wanted = [function(mpmath.mpf(radius) * mpmath.mpf(t) + mpmath.mpf(middle)) for t in points]
+    return na.Network.function(name) @ na.Network.from_layers([([[radius]], [middle])]), wanted, points
+
+
+@pytest.mark.parametrize("by", ["tanh", "softplus", "gelu"])
+@pytest.mark.parametrize("name", TEXTBOOK)
+def test_any_function_as_neurons_is_within_its_proven_error(name: str, by: str) -> None:
+    f, wanted, points = target(name)
+    for tol in (1e-2, 1e-5):
+        one = fitted(na.activation(by), f, tol, FLOAT64)
+        with mpmath.workdps(60):
+            error = float(max(abs(a - b) for a, b in zip(values(one, points), wanted, strict=True)))
+        assert error <= one.error.largest <= 1.1 * error
+        assert error <= tol
+
+
+@pytest.mark.parametrize("name", TEXTBOOK)
+def test_piecewise_linear_functions_are_within_their_proven_error_with_few_pieces(name: str) -> None:
+    f, wanted, points = target(name)
+    for tol in (1e-1, 1e-3):
+        found = interpolated(f, tol)
+        pieces = found.constant + (np.maximum(points[:, None] - found.knots, 0) * found.changes).sum(axis=1)
+        error = max(abs(float(mpmath.mpf(a) - b)) for a, b in zip(pieces, wanted, strict=True))
+        assert error <= found.error <= tol
+        curvature = f.diff("x1").diff("x1")(points[:, None])[:, 0]
+        least = np.sqrt(abs(curvature)).mean() * 2 / (4 * np.sqrt(tol))
+        assert len(found.knots) <= 4 * least + 5
 
 
 # Networks ---------------------------------------------------------------------------------------------------------
@@ -192,6 +239,41 @@ def test_products_powers_and_sums_of_networks(data: st.DataObject) -> None:
     expect_within(h, plain, box, count=4)
 
 
+QUOTIENTS = {
+    "a derivative": (lambda: net("tanh", 2, 5, 1).diff("x1"), "tanh", 1e-7),
+    "a second derivative": (lambda: net("tanh", 2, 4, 1).diff("x1", "x2"), "sigmoid", 1e-4),
+    "a reciprocal": (lambda: 1 / (net("tanh", 2, 3, 1) + 6), "tanh", 1e-5),
+    "a quotient": (lambda: net("tanh", 2, 3, 1) / (net("sigmoid", 2, 3, 1) ** 2 + 2), "relu", 1e-2),
+    "softmax": (lambda: na.Network.from_layer(na.Softmax(), 3) @ net("tanh", 2, 3, 3), "sigmoid", 1e-2),
+    "another activation": (lambda: net("gelu", 2, 4, 1), "tanh", 1e-4),
+    "maxima": (lambda: na.Network.from_layer(na.Maximum([[0, 1, 2]]), 3) @ net("relu", 2, 3, 3), "leaky_relu", 1e-9),
+}
+
+
+@pytest.mark.parametrize("name", QUOTIENTS)
+def test_everything_else_becomes_plain_too(name: str) -> None:
+    build, activation, tol = QUOTIENTS[name]
+    f, box = build(), [(-1.0, 1.0), (0.0, 0.5)]
+    plain = f.plain(activation, box, tol)
+    assert plain.execution.bound <= tol
+    x = np.random.default_rng(5).uniform(*np.array(box).T, size=(200, 2))
+    assert (abs(plain.network(x) - f(x)).max(axis=0) <= np.array(plain.execution.bounds) + 1e-14).all()
+
+
+def test_multiplicative_networks_become_plain_where_they_are_defined() -> None:
+    f = na.Network.from_layers([([[0.5, 1.0], [1.0, -1.0]], [0.1, 0.2])], kind="multiplicative")
+    plain = f.plain("relu", [(0.5, 2.0)] * 2, 1e-2)
+    x = np.random.default_rng(5).uniform(0.5, 2, size=(200, 2))
+    assert (abs(plain.network(x) - f(x)).max(axis=0) <= plain.execution.bounds).all()
+    with pytest.raises(NotCertifiedError, match=r"log of an argument in \[-1, 2\]"):
+        f.plain("relu", [(-1.0, 2.0)] * 2, 1e-2)
+
+
+def test_a_divisor_that_may_vanish_is_refused() -> None:
+    with pytest.raises(NotCertifiedError, match=r"reciprocal of an argument in \[-1, 1\]"):
+        (1 / TWO[0]).plain("tanh", [(-1, 1)] * 2, 1e-2)
+
+
 def test_two_trained_networks_become_one_that_onnxruntime_runs(tmp_path) -> None:  # type: ignore[no-untyped-def]
     onnxruntime = pytest.importorskip("onnxruntime")
     f, g = net("tanh", 2, 20, 1), net("tanh", 2, 20, 1, seed=1)
@@ -217,7 +299,7 @@ def expect_product() -> None:
 
 def expect_hull() -> None:
     f = net("tanh", 1, 4, 1)
-    found = hulls.hulls(f, -1.0, 1.0, pieces=8)
+    found = hulls.hulls(f, np.linspace(-1.0, 1.0, 9))
     assert (found.low <= f(found.edges[:-1, None])[:, 0]).all()
     assert (found.high >= f(found.edges[:-1, None])[:, 0]).all()
 

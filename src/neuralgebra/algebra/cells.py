@@ -7,7 +7,7 @@ are exact. Matrices are laid out as forms are, (in, out): rows are what they tak
 from __future__ import annotations
 
 import itertools
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -191,6 +191,6 @@ def single(layer: Map, reading: Map, error: float, gain: Sequence[float]) -> Cel
     return Cell((step,), np.array([error]), np.array([gain]))
 
 
-def rationals(values: Sequence[Any]) -> np.ndarray:
+def rationals(values: Iterable[Any]) -> np.ndarray:
     """Return numbers as rationals."""
     return np.array([_K.scalar(v) for v in values], dtype=object)

@@ -3,9 +3,9 @@
 ==================  ==============================================================================================
 layer               becomes
 ==================  ==============================================================================================
-``Multiply``        the products of all pairs, and their sums
+``Multiply``        the products of all pairs, and their sums; u·u is a square
 ``Maximum``         a tournament of max(a, b) = a + relu(b - a), ⌈log₂ size⌉ rounds
-``Softmax``         exp(zᵢ - ln Σ exp zⱼ); of two, sigmoid(z₁ - z₂)
+``Softmax``         exp(zᵢ - ln Σ exp zⱼ), a tournament of ln(eᵃ + eᵇ) = a + softplus(b - a); of two, sigmoid(z₁ - z₂)
 ``PowerProduct``    exp(W ln x + b)
 ``Mixing``          f(W f⁻¹(x) + b)
 ==================  ==============================================================================================
@@ -66,7 +66,7 @@ def elementary(network: Network) -> Network:
 
 def _multiply(b: Builder, layer: Any, left: int, right: int) -> int:
     if layer.shape is None:
-        return b.add(layer, left, right)
+        return b.add(Elementwise("square"), left) if left == right else b.add(layer, left, right)
     batch, p, q, r = layer.shape
     sizes = (batch, p, q, r)
     i, j, k, m = np.indices(sizes).reshape(4, -1)
@@ -75,19 +75,22 @@ def _multiply(b: Builder, layer: Any, left: int, right: int) -> int:
 
 
 def _maximum(b: Builder, layer: Any, place: int) -> int:
-    rivals = [b.add(Select(column), place) for column in layer.groups.T]
+    return _tournament(b, "relu", [b.add(Select(column), place) for column in layer.groups.T])
+
+
+def _tournament(b: Builder, gain: str, rivals: list[int]) -> int:
+    """Return a + gain(b - a) of all rivals, in as few rounds as possible."""
     while len(rivals) > 1:
         rest = rivals[len(rivals) & ~1 :]
-        rivals = [_larger(b, *rivals[i : i + 2]) for i in range(0, len(rivals) - 1, 2)] + rest
+        rivals = [_larger(b, gain, *rivals[i : i + 2]) for i in range(0, len(rivals) - 1, 2)] + rest
     return rivals[0]
 
 
-def _larger(b: Builder, first: int, second: int) -> int:
-    """Return a + relu(b - a)."""
-    if first == second:
+def _larger(b: Builder, gain: str, first: int, second: int) -> int:
+    if first == second and gain == "relu":
         return first
-    gain = b.add(Elementwise("relu"), _sum(b, (second, 1.0), (first, -1.0)))
-    return _sum(b, (first, 1.0), (gain, 1.0))
+    more = b.add(Elementwise(gain), _sum(b, (second, 1.0), (first, -1.0)))
+    return _sum(b, (first, 1.0), (more, 1.0))
 
 
 def _sum(b: Builder, *terms: tuple[int, float]) -> int:
@@ -101,9 +104,9 @@ def _softmax(b: Builder, layer: Any, place: int) -> int:
     groups = size // group
     if group == 2:
         return _softmax_of_two(b, layer, place, groups)
-    sums = b.add(Affine(Kronecker(np.ones((1, group)), groups)), b.add(Elementwise("exp"), place))
-    spread = Affine(Kronecker(np.ones((group, 1)), groups))
-    logarithm = _sum(b, (place, 1.0), (b.add(spread, b.add(Elementwise("log"), sums)), -1.0))
+    members = [b.add(Select(np.arange(groups) * group + i), place) for i in range(group)]
+    total = b.add(Affine(Kronecker(np.ones((group, 1)), groups)), _tournament(b, "softplus", members))
+    logarithm = _sum(b, (place, 1.0), (total, -1.0))
     return logarithm if layer.log else b.add(Elementwise("exp"), logarithm)
 
 

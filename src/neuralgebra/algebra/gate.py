@@ -34,6 +34,7 @@ __all__ = ["Gate", "chosen", "product_error"]
 _TERMS = 10  # of Taylor series, by which gates are fitted
 _NODES = np.cos(np.pi * (np.arange(40) + 0.5) / 40)
 _STEPS = [m * 2.0**-k for k in range(34) for m in (2, 1.75, 1.5, 1.25)]  # short numbers, whose products are exact
+_ORDERS, _TIGHT = (4, 8, 12), 1.05  # of Taylor polynomials, and how tight bounds are to be
 _TUNING = 16  # by what the choice of a bias makes errors smaller, at most
 _FAR, _FLAT = 8.0, 1e-2  # where biases are looked for, and how curved σ must be there
 
@@ -74,7 +75,12 @@ class Gate:
     @functools.cached_property
     def error(self) -> Hulls:
         """Proven ranges of the error on pieces of [-1, 1]."""
-        return hulls(self.network() - self.target, -1.0, 1.0)
+        difference, edges = self.network() - self.target, np.linspace(-1, 1, 1 + max(64, 16 * self.neurons))
+        for order in _ORDERS:
+            found = hulls(difference, edges, order)
+            if found.largest <= _TIGHT * abs(found.attained).max():
+                break
+        return found
 
     @property
     def weight(self) -> float:

@@ -48,17 +48,15 @@ class Hulls:
         return float(max(-self.low.min(), self.high.max()))
 
 
-def hulls(network: Network, low: float, high: float, pieces: int = 64, order: int = 4) -> Hulls:
-    """Return proven ranges of a network of one input and one output on equal pieces of an interval.
+def hulls(network: Network, edges: np.ndarray, order: int = 4) -> Hulls:
+    """Return proven ranges of a network of one input and one output on pieces of an interval.
 
     Parameters
     ----------
     network : Network
         The function.
-    low, high : float
-        The interval.
-    pieces : int
-        How many pieces.
+    edges : ndarray, shape (pieces + 1,)
+        Ends of the pieces, in order.
     order : int
         p, the degree of the Taylor polynomials.
 
@@ -69,25 +67,34 @@ def hulls(network: Network, low: float, high: float, pieces: int = 64, order: in
 
     Examples
     --------
-    >>> found = hulls(Network.function("sin") - Network.function("identity"), -0.1, 0.1)
+    >>> found = hulls(Network.function("sin") - Network.function("identity"), np.linspace(-0.1, 0.1, 21))
     >>> print(f"{found.largest:.4f}, {0.1 - np.sin(0.1):.4f}")
     0.0002, 0.0002
     """
-    edges = np.linspace(low, high, pieces + 1)
     middles = (edges[:-1] + edges[1:]) / 2
-    radius = float(np.nextafter(max((edges[1:] - middles).max(), (middles - edges[:-1]).max()), np.inf))
+    radii = np.nextafter(np.maximum(edges[1:] - middles, middles - edges[:-1]), np.inf)
     k = Balls(_BITS)
     with k.precision():
-        centre = k.weight(middles)
-        wide = k.each(lambda m: m + flint.arb(0, radius), centre)
+        centre, radius = k.weight(middles), k.weight(radii)
+        wide = k.each(lambda m, r: m + flint.arb(0, r), centre, radius)
         coefficients = _taylor(k, network, centre, order)
         rest = _taylor(k, network, wide, order + 1)[-1]
-        swing = sum((abs(a) * flint.arb(radius) ** n for n, a in enumerate(coefficients[1:], 1)), k.zeros(centre.shape))
-        swing = swing + abs(rest) * flint.arb(radius) ** (order + 1)
-        found = [coefficients[0] - swing, coefficients[0] + swing]
-        spans = [[ends(v) if v.is_finite() else (-np.inf, np.inf) for v in side] for side in found]
+        start = [*coefficients[:3], k.zeros(centre.shape), k.zeros(centre.shape)][:3]
+        swing = sum((abs(a) * radius**n for n, a in enumerate(coefficients[3:], 3)), k.zeros(centre.shape))
+        swing = swing + abs(rest) * radius ** (order + 1)
+        found = [_parabola(*numbers) for numbers in zip(*start, radius, swing, strict=True)]
+        spans = [ends(v) if v.is_finite() else (-np.inf, np.inf) for v in found]
     attained = np.array([float(v.mid()) for v in coefficients[0]])
-    return Hulls(edges, np.array([a for a, _ in spans[0]]), np.array([b for _, b in spans[1]]), attained)
+    return Hulls(edges, np.array([low for low, _ in spans]), np.array([high for _, high in spans]), attained)
+
+
+def _parabola(a: flint.arb, b: flint.arb, c: flint.arb, radius: flint.arb, swing: flint.arb) -> flint.arb:
+    """Return a ball that contains a + b s + c s² ± swing for |s| ≤ radius."""
+    hull = (a + b * radius + c * radius**2).union(a - b * radius + c * radius**2)
+    if not abs(b) > 2 * abs(c) * radius:  # the vertex -b/(2c) may be inside
+        hull = hull.union(a - b * b / (4 * c) if c > 0 or c < 0 else a)
+        hull = hull if c > 0 or c < 0 else hull + flint.arb(0, 1) * (abs(b) * radius + abs(c) * radius**2)
+    return hull + flint.arb(0, 1) * swing
 
 
 def _taylor(k: Balls, network: Network, x: np.ndarray, order: int) -> list[np.ndarray]:

@@ -23,9 +23,10 @@ from neuralgebra.algebra.products import expanded
 from neuralgebra.algebra.relations import one_sided, relation
 from neuralgebra.algebra.schedule import Schedule, scheduled
 from neuralgebra.algebra.sensitivity import Range, gains, sensitivities
-from neuralgebra.algebra.wiring import by_gate, by_relation, product_by_gate, sawtooth, shrunk
+from neuralgebra.algebra.univariate import fitted, interpolated
+from neuralgebra.algebra.wiring import by_gate, by_knots, by_relation, product_by_gate, sawtooth, shrunk
 from neuralgebra.arithmetic.balls import Balls
-from neuralgebra.arithmetic.rationals import ends, nearest
+from neuralgebra.arithmetic.rationals import Rationals, ends, nearest
 from neuralgebra.calculus.indices import IndexSet
 from neuralgebra.calculus.jet import Jet
 from neuralgebra.calculus.propagate import Jets
@@ -123,7 +124,9 @@ def plain(
 
 
 _PIECEWISE = ("relu", "leaky_relu", "prelu")
-_SHARES = (0.97, 0.7, 0.4, 0.1)  # of the tolerance, for gates; the rest is for what is rounded
+# The share of the tolerance for gates, the rest is for what is rounded; and how large the roundings of a neuron are
+# taken to be, in half units of the last place: more where the gates behind it magnify them.
+_ATTEMPTS = ((0.97, 12.0), (0.7, 12.0), (0.7, 600.0), (0.4, 600.0), (0.4, 3e4), (0.1, 3e4))
 _BESIDE = ("identity", "square")  # what powers of networks are made of
 
 
@@ -145,6 +148,9 @@ def _activation(network: Network, given: str | Activation | None) -> Activation:
     return found[0]
 
 
+_ONE = Rationals().scalar(1)
+
+
 class _Compiler:
     """One network on its way to plain layers."""
 
@@ -155,16 +161,30 @@ class _Compiler:
         self.simple = expanded(elementary(network), function)
         self.ranges = _nowhere(self.simple) if box is None else _ranges(self.simple, box)
         self.gains = _ones(self.simple) if box is None else gains(self.simple, self.ranges)
+        self._expect_defined()
         self.sensitivities = sensitivities(self.simple, self.gains)
         self.units = sum(self.simple.sizes[p] for p, n in enumerate(self.simple.nodes, 1) if _computes(n.layer))
-        self.share = 0.0
+        self.share, self.care = 0.0, 0.0
+
+    def _expect_defined(self) -> None:
+        """Raise an error where a function may leave its domain on the box, or its slope has no bound."""
+        for place, gain in self.gains.items():
+            layer = self.simple.nodes[place - 1].layer
+            if not np.isfinite(gain).all() and isinstance(layer, Elementwise):
+                unit = int(np.flatnonzero(~np.isfinite(gain))[0])
+                function = list(functions_of(layer, len(gain)))[unit]
+                low, high = (end[unit] for end in self.ranges[self.simple.nodes[place - 1].inputs[0]])
+                raise NotCertifiedError(
+                    f"{function} of an argument in [{low:.6g}, {high:.6g}] received; nothing narrower is proven of it, "
+                    "and there the function is not defined, or its slope has no bound.\nA smaller domain expected."
+                )
 
     def run(self) -> Plain:
         """Return the plain network of the largest share of the tolerance for gates that leaves enough for the rest."""
         if self.tol is None:
             return self._result(self._made())
         least = math.inf
-        for share in _SHARES:
+        for share, self.care in _ATTEMPTS:
             self.share = share / max(1, self.units)
             made = self._made()
             least = min(least, float(made.executed.max()))
@@ -211,9 +231,23 @@ class _Compiler:
         found, gain = relation(function, self.function), float(self.gains[place][unit])
         if found is not None:
             return of_relation(found, gain)
-        if function.name == "square" and self.tol is not None:
+        if self.tol is None:
+            raise self._refused(f"{function} as neurons of {self.function}")
+        if function.name == "square":
             return self._square(gain / 2, self._tolerance(place, unit))
-        raise self._refused(f"{function} as neurons of {self.function}")
+        (argument,) = self.simple.nodes[place - 1].inputs
+        low, high = (float(end[unit]) for end in self.ranges[argument])
+        return self._univariate(function, low, high, self._tolerance(place, unit), gain)
+
+    def _univariate(self, function: Activation, low: float, high: float, tol: float, gain: float) -> Cell:
+        """Return the cell of any function on a range."""
+        middle, radius = (low + high) / 2, nearest(1 / shrunk((high - low) / 2 + abs(low + high) * 2.0**-50))
+        target = Network.function(function) @ Network.from_layers([([[radius]], [middle])])
+        if self.function.name in _PIECEWISE:
+            found = relation(named("relu"), self.function)
+            assert found is not None
+            return by_relation(by_knots(interpolated(target, tol), middle, radius, gain), found)
+        return by_gate(fitted(self.function, target, tol, self.dtype, self.care), middle, radius, _ONE, gain)
 
     def _square(self, size: float, tol: float) -> Cell:
         """Return the cell of v² for |v| up to a size."""
@@ -221,8 +255,8 @@ class _Compiler:
         scale = 1 / alpha**2
         if self.function.name in _PIECEWISE:
             return self._teeth([[alpha]], (1,), scale, tol, [2 * size])
-        gate = chosen(self.function, tol / float(nearest(scale)), self.dtype, True)
-        return by_gate(gate, alpha, 2, 2 * size)
+        gate = chosen(self.function, tol / float(nearest(scale)), self.dtype, True, worst=self.care)
+        return by_gate(gate, 0.0, 1 / alpha, scale, 2 * size)
 
     def _scale(self, size: float) -> Any:
         """Return by what arguments up to a size are multiplied; 1 for the square, a gate that is exact everywhere."""
@@ -248,7 +282,7 @@ class _Compiler:
         if self.function.name in _PIECEWISE:
             forms = [[alpha / 2, beta / 2], [alpha / 2, -beta / 2]]
             return self._teeth(forms, (1, -1), scale, tol, gains)
-        gate = chosen(self.function, tol / float(nearest(scale)), self.dtype, True)
+        gate = chosen(self.function, tol / float(nearest(scale)), self.dtype, True, worst=self.care)
         return product_by_gate(gate, (alpha, beta), gains)
 
     def _tolerance(self, place: int, unit: int) -> float:
@@ -270,8 +304,10 @@ class _Compiler:
         if self.tol is None:
             raise self._refused(f"a value handed on through a layer of {self.function}")
         alpha = shrunk(max(-low, high))
-        gate = chosen(self.function, self._tolerance(place, unit) * float(nearest(alpha)), self.dtype, False)
-        return by_gate(gate, alpha, 1, 1.0)
+        gate = chosen(
+            self.function, self._tolerance(place, unit) * float(nearest(alpha)), self.dtype, False, worst=self.care
+        )
+        return by_gate(gate, 0.0, 1 / alpha, 1 / alpha, 1.0)
 
     def _refused(self, what: str) -> Exception:
         if self.box is None:

@@ -19,9 +19,10 @@ import numpy as np
 from neuralgebra.algebra.cells import Cell, Map, Step, rationals, single
 from neuralgebra.algebra.gate import Gate, product_error
 from neuralgebra.algebra.relations import Relation
+from neuralgebra.algebra.univariate import Knots
 from neuralgebra.arithmetic.rationals import Rationals, above
 
-__all__ = ["by_gate", "by_relation", "product_by_gate", "sawtooth", "shrunk"]
+__all__ = ["by_gate", "by_knots", "by_relation", "product_by_gate", "sawtooth", "shrunk"]
 
 _K = Rationals()
 HALF = flint.fmpq(1, 2)
@@ -35,24 +36,47 @@ def shrunk(size: float) -> flint.fmpq:
     return _K.scalar(math.ldexp(math.floor(256 / mantissa) / 256, -exponent))
 
 
-def by_gate(gate: Gate, alpha: flint.fmpq, power: int, gain: float) -> Cell:
-    """Return the cell of v^power for |α v| ≤ 1, by a gate for t^power.
+def by_gate(gate: Gate, middle: float, radius: Any, scale: Any, gain: float) -> Cell:
+    """Return the cell of scale · φ((v - middle) / radius), by a gate for φ on [-1, 1].
 
     Parameters
     ----------
     gate : Gate
-        Neurons for t or t².
-    alpha : rational
-        α.
-    power : {1, 2}
-        Which of both.
+        Neurons for φ.
+    middle : float
+        The middle of the range of v.
+    radius : rational
+        No less than half of its width.
+    scale : rational
+        By what the function is multiplied.
     gain : float
         How fast the result changes, at most.
     """
-    scale = 1 / alpha**power
-    layer = Map(rationals(gate.factor)[None, :] * alpha, rationals(gate.bias))
+    factor = rationals(gate.factor) / _K.scalar(radius)
+    layer = Map(factor[None, :], rationals(gate.bias) - factor * _K.scalar(middle))
     reading = Map(rationals(gate.coefficient)[:, None] * scale, rationals([gate.constant]) * scale)
     return single(layer, reading, above(_K.scalar(gate.error.largest) * scale), [gain])
+
+
+def by_knots(found: Knots, middle: float, radius: Any, gain: float) -> Cell:
+    """Return the cell of φ((v - middle) / radius), by a piecewise linear function in relu.
+
+    Parameters
+    ----------
+    found : Knots
+        The piecewise linear function.
+    middle : float
+        The middle of the range of v.
+    radius : rational
+        No less than half of its width.
+    gain : float
+        How fast the result changes, at most.
+    """
+    factor = 1 / _K.scalar(radius)
+    size = len(found.knots)
+    layer = Map(np.array([[factor] * size], dtype=object), -rationals(found.knots) - factor * _K.scalar(middle))
+    reading = Map(rationals(found.changes)[:, None], rationals([found.constant]))
+    return single(layer, reading, found.error, [gain])
 
 
 def product_by_gate(gate: Gate, scales: tuple[flint.fmpq, flint.fmpq], gains: tuple[float, float]) -> Cell:

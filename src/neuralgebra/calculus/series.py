@@ -10,7 +10,7 @@ from typing import Any
 
 from neuralgebra.arithmetic.kind import Value
 from neuralgebra.calculus.jet import Jet, convolve, total
-from neuralgebra.functions.activation import Activation, Chain
+from neuralgebra.functions.activation import Activation, Chain, encloses
 from neuralgebra.functions.polynomial import Monomial, Polynomial
 
 __all__ = ["Series", "euler"]
@@ -58,7 +58,9 @@ class Series:
         self._known: dict[tuple[Any, int], Value | None] = {}
 
     def function(self, function: Activation, order: int) -> Value | None:
-        """Return one level of a function with this chain."""
+        """Return one level of a function with this chain; values that are sets are the hull."""
+        if order == 0 and encloses(self.k):
+            return function(self.k, self.z.value)
         return self.level(function.row.value, order)
 
     def level(self, polynomial: Polynomial, order: int) -> Value | None:

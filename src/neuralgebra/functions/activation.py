@@ -37,6 +37,7 @@ __all__ = [
     "Kink",
     "Row",
     "activation",
+    "encloses",
     "found",
     "register",
     "registered",
@@ -121,7 +122,7 @@ class Activation:
             return Chain(kind, self, z).polynomial(self.row.derivative(order))
 
         with quiet():
-            if order == 0 and self.row.turning is not None and _encloses(kind):
+            if order == 0 and self.row.turning is not None and encloses(kind):
                 return kind.enclose(exact, z, self.row.turning, self.row.domain)
             return exact(z)
 
@@ -206,7 +207,7 @@ class Chain:
                 lambda z: Chain(self.kind, self.activation, z).polynomial(element.derivative),
                 self.z,
             )
-        if element.turning is not None and _encloses(self.kind):
+        if element.turning is not None and encloses(self.kind):
             return self.kind.enclose(
                 lambda z: element.definition(self.kind, z, self.parameters),
                 self.z,
@@ -258,7 +259,7 @@ def _in_turns(monomial: Monomial) -> tuple[str, ...]:
     return tuple(name for name in mixed if name is not None)
 
 
-def _encloses(kind: Any) -> bool:
+def encloses(kind: Any) -> bool:
     """Return whether values of a kind are sets, whose hull is to be found."""
     return not kind.floating and hasattr(kind, "enclose")
 

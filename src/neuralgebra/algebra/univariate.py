@@ -1,0 +1,221 @@
+"""Any function of one variable as neurons of one activation in one hidden layer, with a proven error.
+
+In a smooth activation the neurons are σ(s (t - τ)) with equally spaced τ, their coefficients those of least squares
+with Lawson's weights, by which the largest error becomes small, and without the directions in which they would only
+grow (truncated singular values). Derivatives of σ itself are differences of neurons. In relu the function is
+interpolated at knots: where it is curved more they lie closer, so that each piece is off by as much, |f″| Δ² / 8.
+"""
+
+from __future__ import annotations
+
+import functools
+import itertools
+import math
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from neuralgebra.algebra.gate import Gate
+from neuralgebra.algebra.hulls import hulls
+from neuralgebra.arithmetic.arrays import Arrays
+from neuralgebra.arithmetic.balls import Balls
+from neuralgebra.arithmetic.rationals import ends
+from neuralgebra.calculus.differentiate import diff
+from neuralgebra.calculus.indices import IndexSet
+from neuralgebra.calculus.jet import Jet
+from neuralgebra.calculus.propagate import Jets
+from neuralgebra.functions.activation import Activation
+from neuralgebra.network.layers import Affine, Elementwise
+from neuralgebra.network.network import Network
+
+__all__ = ["Knots", "fitted", "interpolated"]
+
+_COUNTS = (1, 2, 3, 4, 5, 6, 7, 8, 10, 12, 14, 16, 20, 24, 28, 32, 40, 48)
+_SCALES = (0.25, 0.5, 1.0, 1.5, 2.0, 3.0, 4.0, 6.0)
+_CUTS = (1e-15, 1e-12, 1e-9, 1e-7, 1e-5, 1e-3)
+_STEPS = [2.0**-k for k in range(1, 18)]
+_LAWSON = 12
+_MOST_KNOTS = 2000
+
+
+@functools.lru_cache(maxsize=1024)
+def fitted(function: Activation, target: Network, tol: float, dtype: np.dtype, worst: float = 12) -> Gate:
+    """Return the gate with fewest neurons whose error and roundings stay below a tolerance, on [-1, 1].
+
+    Parameters
+    ----------
+    function : Activation
+        σ, smooth.
+    target : Network
+        The function, of one input and one output.
+    tol : float
+        What both together may come to; where no gate reaches it, the one that comes nearest is returned.
+    dtype : dtype
+        In which it is executed.
+    worst : float
+        Roundings of a neuron and its argument, in half units of the last place.
+
+    Returns
+    -------
+    Gate
+        The neurons.
+    """
+    nearest, least = None, np.inf
+    for gate, error in itertools.chain(_differences(function, target), _candidates(function, target, dtype)):
+        roundings = worst * float(np.finfo(dtype).eps) * gate.weight
+        if error + roundings < least:
+            nearest, least = gate, error + roundings
+            if error <= tol * 0.9 and least <= tol:
+                break
+    assert nearest is not None
+    return nearest
+
+
+def _candidates(function: Activation, target: Network, dtype: np.dtype) -> Iterator[tuple[Gate, float]]:
+    """Yield gates with about how far they are off, those with fewest neurons first."""
+    for count, scale, cut in itertools.product(_COUNTS, _SCALES, _CUTS):
+        if count < 4 and cut != _CUTS[0]:
+            continue
+        nodes = np.cos(np.pi * (np.arange(4 * count + 40) + 0.5) / (4 * count + 40))
+        centres = np.linspace(-1, 1, count) * (1 + 1 / count) if count > 1 else np.array([-0.5])
+        bias = (-scale * centres).astype(dtype).astype(float)
+        k = Arrays(nodes)
+        matrix = np.concatenate([function(k, bias + scale * nodes[:, None]), np.ones((len(nodes), 1))], axis=1)
+        wanted = target(nodes[:, None])[:, 0]
+        found = _lawson(matrix, wanted, cut)
+        error = float(abs(matrix @ found - wanted).max())
+        rows = tuple(bias.tolist()), (scale,) * count, tuple(found[:-1].tolist())
+        yield Gate(function, *rows, float(found[-1]), target), error
+
+
+def _differences(function: Activation, target: Network) -> Iterator[tuple[Gate, float]]:
+    """Yield central differences of σ for one of its derivatives, target(t) = σ⁽ⁿ⁾(r t + m)."""
+    layer, affine = target.nodes[-1].layer, target.nodes[0].layer
+    if not isinstance(layer, Elementwise) or not isinstance(affine, Affine) or layer.only is None:
+        return
+    order = layer.only.row.order
+    if not order or layer.only.base != function.base:
+        return
+    radius, middle = float(affine.weight.dense()[0, 0]), float(affine.bias[0])
+    nodes = np.linspace(-1, 1, 101)[:, None]
+    for pairs, step in itertools.product(range(-(-order // 2), 5), _STEPS):
+        offsets = [i for i in range(-pairs, pairs + 1) if i or order % 2 == 0]
+        biases = tuple(middle + i * step for i in offsets)
+        factors = tuple((_finite(offsets, order) / step**order).tolist())
+        gate = Gate(function, biases, (radius,) * len(offsets), factors, 0.0, target)
+        yield gate, float(abs(gate.network()(nodes) - target(nodes)).max())
+
+
+def _finite(offsets: Sequence[int], order: int) -> np.ndarray:
+    """Return the factors of a finite difference with step 1, exact for polynomials of the highest degree possible."""
+    powers = np.vander(np.array(offsets, dtype=float), len(offsets), increasing=True).T
+    wanted = np.zeros(len(offsets))
+    wanted[order] = math.factorial(order)
+    return np.linalg.solve(powers, wanted)
+
+
+def _lawson(matrix: np.ndarray, wanted: np.ndarray, cut: float) -> np.ndarray:
+    """Return coefficients whose largest error is small."""
+    sizes = abs(matrix).max(axis=0)
+    sizes[sizes == 0] = 1.0
+    scaled, weights = matrix / sizes, np.ones(len(wanted))
+    best, least = np.zeros(matrix.shape[1]), np.inf
+    for _ in range(_LAWSON):
+        root = np.sqrt(weights)
+        found = np.linalg.lstsq(scaled * root[:, None], wanted * root, rcond=cut)[0]
+        errors = abs(scaled @ found - wanted)
+        if errors.max() < least:
+            best, least = found, errors.max()
+        if not errors.max():
+            break
+        weights = weights * (errors + 1e-3 * errors.max())
+        weights = weights / weights.mean()
+    return np.asarray(best / sizes)
+
+
+# Piecewise linear -------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Knots:
+    """A piecewise linear function in relu: d + Σ c_j relu(t - t_j) from t = -1 on, with its proven error.
+
+    Parameters
+    ----------
+    knots : ndarray
+        t_j, the first is -1.
+    changes : ndarray
+        c_j, by which the slope changes.
+    constant : float
+        d.
+    error : float
+        What the distance from the function does not exceed on [-1, 1].
+    """
+
+    knots: np.ndarray
+    changes: np.ndarray
+    constant: float
+    error: float
+
+
+@functools.lru_cache(maxsize=1024)
+def interpolated(target: Network, tol: float) -> Knots:
+    """Return a piecewise linear function with few pieces that is within a tolerance of a function on [-1, 1].
+
+    Parameters
+    ----------
+    target : Network
+        The function, of one input and one output, twice differentiable.
+    tol : float
+        What its error may come to; with the most knots that are tried the error may be larger.
+
+    Returns
+    -------
+    Knots
+        The piecewise linear function.
+    """
+    curvature = diff(diff(target, 0), 0)
+    grid = np.linspace(-1, 1, 4001)
+    density = np.sqrt(abs(curvature(grid[:, None])[:, 0])) + 1e-12
+    mass = np.concatenate([[0.0], np.cumsum((density[1:] + density[:-1]) / 2 * (grid[1] - grid[0]))])
+    count = max(1, int(np.ceil(mass[-1] / np.sqrt(16 * tol))))
+    while True:
+        count = min(count, _MOST_KNOTS)
+        edges = np.interp(np.linspace(0, mass[-1], count + 1), mass, grid)
+        edges[0], edges[-1] = -1.0, 1.0
+        found = _knots(target, curvature, edges)
+        if found.error <= tol or count == _MOST_KNOTS:
+            return found
+        count = max(count + 1, int(count * min(2.0, np.sqrt(found.error / tol))))
+
+
+def _knots(target: Network, curvature: Network, edges: np.ndarray) -> Knots:
+    """Return the function that interpolates between the knots, moved by half of its error where that has one sign."""
+    bend = hulls(curvature, edges, order=1)
+    # The interpolation of f is too large by f'' Δ²/8 at most, where f'' > 0.
+    widths = np.nextafter((edges[1:] - edges[:-1]) ** 2 / 8, np.inf)
+    low, high = np.minimum(bend.low, 0.0) * widths, np.maximum(bend.high, 0.0) * widths
+    middle = (low.min() + high.max()) / 2
+    values = target(edges[:, None])[:, 0] - middle
+    slopes = np.diff(values) / np.diff(edges)
+    changes = np.concatenate([slopes[:1], np.diff(slopes)])
+    off = _distance(target, edges, changes, float(values[0]), middle)
+    return Knots(edges[:-1], changes, float(values[0]), float(np.nextafter((high.max() - low.min()) / 2 + off, np.inf)))
+
+
+def _distance(target: Network, edges: np.ndarray, changes: np.ndarray, constant: float, middle: float) -> float:
+    """Return how far the function is from its values at the knots, at most: what its numbers were rounded by."""
+    k = Balls()
+    with k.precision():
+        t = k.weight(edges)
+        rises = k.weight(np.maximum(np.sign(edges[:, None] - edges[:-1]), 0.0)) * (t[:, None] - t[:-1])
+        values = (rises * k.weight(changes)).sum(axis=1) + k.scalar(constant)
+        exact = _values(k, target, t) - k.scalar(middle)
+        return float(max(ends(abs(d))[1] for d in values - exact))
+
+
+def _values(k: Balls, target: Network, t: np.ndarray) -> np.ndarray:
+    """Return a function at balls."""
+    x = Jet(IndexSet.full(1, 0), [t[None, :, None]])
+    return np.asarray(Jets(k, target, x).run(0).value[0, :, 0])
