@@ -126,7 +126,7 @@ def plain(
 _PIECEWISE = ("relu", "leaky_relu", "prelu")
 # The share of the tolerance for gates, the rest is for what is rounded; and how large the roundings of a neuron are
 # taken to be, in half units of the last place: more where the gates behind it magnify them.
-_ATTEMPTS = ((0.97, 12.0), (0.7, 12.0), (0.7, 600.0), (0.4, 600.0), (0.4, 3e4), (0.1, 3e4))
+_ATTEMPTS = ((0.995, 12.0), (0.7, 12.0), (0.7, 600.0), (0.4, 600.0), (0.4, 3e4), (0.1, 3e4))
 _BESIDE = ("identity", "square")  # what powers of networks are made of
 
 
