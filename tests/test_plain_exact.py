@@ -15,7 +15,7 @@ import neuralgebra as na
 from neuralgebra.algebra.plain import Plain
 from neuralgebra.algebra.relations import _LAWS, one_sided, relation
 from neuralgebra.arithmetic.balls import Balls
-from neuralgebra.errors import UnsupportedError, UsageError
+from neuralgebra.errors import InputError, ResourceError, UnsupportedError, UsageError
 from oracles import evaluate
 from strategies import arrays
 
@@ -198,3 +198,41 @@ def test_the_activation_must_be_known() -> None:
         na.stack(net("tanh", 2, 3, 1), net("relu", 2, 3, 1)).plain()
     with pytest.raises(UsageError, match="no activation"):
         na.Network.from_layer(na.Softmax(), 3).plain()
+
+
+BAD = {
+    "a width above 0 expected": {"domain": [(0, 1), (2, 2)], "tol": 1e-3},
+    "the low end first expected": {"domain": [(0, 1), (3, 2)], "tol": 1e-3},
+    "two finite numbers expected": {"domain": [(0, 1), (0, np.inf)], "tol": 1e-3},
+    "a box of 1 ranges received": {"domain": [(0, 1)], "tol": 1e-3},
+    "tol=0 received": {"domain": BOX, "tol": 0},
+    "tol=nan received": {"domain": BOX, "tol": np.nan},
+    "tol='small' received": {"domain": BOX, "tol": "small"},
+    "tol=0.1 without a domain": {"tol": 0.1},
+    "float32 or float64 expected": {"domain": BOX, "tol": 0.1, "dtype": "float16"},
+}
+
+
+@pytest.mark.parametrize("message", BAD)
+def test_bad_questions_are_refused_with_what_is_expected(message: str) -> None:
+    f = net("tanh", 2, 3, 1)
+    with pytest.raises((InputError, UsageError), match=message):
+        (f * f).plain("tanh", **BAD[message])
+
+
+def test_activations_that_are_nowhere_curved_make_no_products() -> None:
+    f = net("tanh", 2, 3, 1)
+    with pytest.raises(UnsupportedError, match="squares made of hardtanh received"):
+        (f * f).plain("hardtanh", BOX, 0.1)
+
+
+def test_products_that_would_explode_are_refused_with_their_size() -> None:
+    f = net("exp", 2, 20, 1)
+    with pytest.raises(ResourceError, match="pairs; at most 1,000 are covered"):
+        (f**200).plain()
+
+
+def test_points_outside_of_the_domain_are_told() -> None:
+    plain = net("relu", 2, 3, 1).plain(domain=BOX)
+    assert plain.check_domain([[0, 0], [2, 0], [0, 2], [0, 2.5]]).tolist() == [True, False, True, False]
+    assert net("relu", 2, 3, 1).plain().check_domain([[9.0, 9.0]]).all()

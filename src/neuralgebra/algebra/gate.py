@@ -26,6 +26,7 @@ from scipy.optimize import brentq, minimize_scalar
 
 from neuralgebra.algebra.hulls import Hulls, hulls
 from neuralgebra.arithmetic.arrays import Arrays
+from neuralgebra.errors import UnsupportedError
 from neuralgebra.functions.activation import Activation
 from neuralgebra.network.network import Network
 
@@ -139,6 +140,11 @@ def chosen(function: Activation, tol: float, dtype: np.dtype, even: bool, most: 
     -------
     Gate
         Of those with as few neurons the one with the largest steps, whose roundings matter least.
+
+    Raises
+    ------
+    UnsupportedError
+        For an activation that is nowhere curved.
     """
     if even and function.name == "square":
         return Gate(function, (0.0,), (1.0,), (1.0,), 0.0, Network.function(function))
@@ -157,7 +163,9 @@ def chosen(function: Activation, tol: float, dtype: np.dtype, even: bool, most: 
                 nearest, least = gate, error + roundings
             if error / _TUNING + roundings > max(least, tol):
                 break
-    assert nearest is not None
+    if nearest is None:
+        what = "squares" if even else "values handed on"
+        raise UnsupportedError(f"{what} made of {function} received; a smooth activation, relu or leaky_relu expected.")
     return nearest
 
 
@@ -169,9 +177,12 @@ def _stretched(family: Sequence[Part], h: float) -> list[Part]:
 def _families(function: Activation, even: bool) -> list[tuple[Part, ...]]:
     """Return families of gates, those with fewest neurons first, with h as multiples of one step."""
     sign = 1 if even else -1
+    order = 2 if even else 1
     flat = _zeros(function, 1) if even else [0.0] * int(_derivatives(function, 0.0)[0] == 0)
-    places = [*_zeros(function, 4 if even else 3), 0.0, _steepest(function, 2 if even else 1)]
-    useful = [b for b in dict.fromkeys(places) if abs(_derivatives(function, b)[2 if even else 1]) > _FLAT]
+    places = [*_zeros(function, 4 if even else 3), 0.0, _steepest(function, order)]
+    flat, useful = (
+        [b for b in dict.fromkeys(found) if abs(_derivatives(function, b)[order]) > _FLAT] for found in (flat, places)
+    )
     useful.sort(key=lambda b: abs(_derivatives(function, b)[0] / _derivatives(function, b)[2 if even else 1]))
     families: list[tuple[Part, ...]] = [((b, 1.0, 0),) for b in flat]
     return families + [tuple((b, float(i), sign) for i in range(1, n + 1)) for n in (1, 2, 3) for b in useful]

@@ -8,6 +8,7 @@ tolerance.
 from __future__ import annotations
 
 import math
+import numbers
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -30,7 +31,14 @@ from neuralgebra.arithmetic.rationals import Rationals, ends, nearest
 from neuralgebra.calculus.indices import IndexSet
 from neuralgebra.calculus.jet import Jet
 from neuralgebra.calculus.propagate import Jets
-from neuralgebra.errors import NotCertifiedError, UnsupportedError, UsageError, shown
+from neuralgebra.errors import (
+    DtypeError,
+    InputError,
+    NotCertifiedError,
+    UnsupportedError,
+    UsageError,
+    shown,
+)
 from neuralgebra.functions.activation import Activation
 from neuralgebra.functions.activation import activation as named
 from neuralgebra.network.box import Box, box_of
@@ -62,6 +70,25 @@ class Plain:
     def layers_list(self) -> list[tuple[np.ndarray, np.ndarray | None]]:
         """Return the pairs (A₁, b₁), …, (A_L, b_L), each A of shape (out, in)."""
         return self.network.layers_list()
+
+    def check_domain(self, x: Any) -> np.ndarray:
+        """Return for each point whether the certificates speak of it.
+
+        Parameters
+        ----------
+        x : array_like, shape (..., n)
+            Points.
+
+        Returns
+        -------
+        ndarray of bool, shape (...,)
+            Whether it is in the box; always where there is no box.
+        """
+        points = np.asarray(x, dtype=float)
+        if self.certificate is None:
+            return np.ones(points.shape[:-1], dtype=bool)
+        box = self.certificate.box
+        return np.asarray(((points >= box.low) & (points <= box.high)).all(axis=-1))
 
     @property
     def neurons(self) -> int:
@@ -106,6 +133,8 @@ def plain(
 
     Raises
     ------
+    InputError
+        For a range without a width, and a tolerance that is no positive number.
     UnsupportedError
         When f has several activations and none is given, or when something is not exact and no domain is given.
     NotCertifiedError
@@ -118,9 +147,40 @@ def plain(
     >>> (f * f).plain().layers_list()
     [(array([[2.]]), array([1.])), (array([[2.]]), array([2.]))]
     """
-    box = None if domain is None else box_of(network, domain)
-    compiler = _Compiler(network, _activation(network, activation), box, np.dtype(dtype or network.dtype), tol)
-    return compiler.run()
+    box = None if domain is None else _domain(network, domain)
+    _check_tolerance(tol, box)
+    return _Compiler(network, _activation(network, activation), box, _dtype(network, dtype), tol).run()
+
+
+def _domain(network: Network, domain: Any) -> Box:
+    """Return the box that is passed, each range of which has a width."""
+    box = box_of(network, domain)
+    for name, low, high in zip(network.input_names, box.low, box.high, strict=True):
+        if low == high:
+            raise InputError(
+                f"range ({low!r}, {high!r}) of {shown(name)!r} received; a width above 0 expected.\n"
+                "An input that never changes is a constant: put it into the network by f @ g."
+            )
+    return box
+
+
+def _check_tolerance(tol: Any, box: Box | None) -> None:
+    if tol is None:
+        return
+    if isinstance(tol, bool) or not isinstance(tol, numbers.Real) or not 0 < float(tol) < math.inf:
+        raise InputError(f"tol={shown(repr(tol))} received; a positive number expected.")
+    if box is None:
+        raise UsageError(f"tol={tol!r} without a domain received; domain= expected, on which the error is bounded.")
+
+
+def _dtype(network: Network, dtype: Any) -> np.dtype:
+    try:
+        found = np.dtype(network.dtype if dtype is None else dtype)
+    except TypeError:
+        found = np.dtype(object)
+    if found not in (np.float32, np.float64):
+        raise DtypeError(f"dtype={shown(repr(dtype))} received; float32 or float64 expected.")
+    return found
 
 
 _PIECEWISE = ("relu", "leaky_relu", "prelu")

@@ -20,6 +20,7 @@ import numpy as np
 
 from neuralgebra.algebra.combination import Combination
 from neuralgebra.arithmetic.rationals import Rationals
+from neuralgebra.errors import ResourceError
 from neuralgebra.functions.activation import Activation, activation
 from neuralgebra.network.builder import Builder, Node
 from neuralgebra.network.forms import Form, carried, identity, padded
@@ -31,6 +32,7 @@ from neuralgebra.network.units import functions_of
 __all__ = ["expanded"]
 
 _K = Rationals()
+_MOST = 1000  # pairs of neurons of one product
 
 Term = tuple[float, str, int, int]
 """c, φ, α, β of a term c·φ(α z + β w)."""
@@ -157,7 +159,14 @@ class _Expansion:
 
     def _pairs(self, a: Form, b: Form) -> int:
         """Return the place of Σ_i Σ_j A_io B_jo σ_i(z_i) τ_j(w_j) for each o."""
-        pairs = [(i, j) for i in _used(a) for j in _used(b) if ((a[i] != 0) & (b[j] != 0)).any()]
+        left, right = _used(a), _used(b)
+        count = len(left) * len(right)
+        if count > _MOST:
+            raise ResourceError(
+                f"a product of sums of {len(left):,} and {len(right):,} neurons received, {count:,} pairs; "
+                f"at most {_MOST:,} are covered.\nAn activation whose products are approximated, as tanh, takes fewer."
+            )
+        pairs = [(i, j) for i in left for j in right if ((a[i] != 0) & (b[j] != 0)).any()]
         terms = sorted(((i, j, t) for i, j in pairs for t in self._rule(i, j)), key=lambda term: term[2][1])
         names = [name for _, _, (_, name, _, _) in terms]
         blocks = tuple((name, names.count(name)) for name in dict.fromkeys(names))
