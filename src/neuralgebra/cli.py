@@ -1,4 +1,4 @@
-"""The command line: neuralgebra show|eval|diff|formula|code|check MODEL.
+"""The command line: neuralgebra show|eval|diff|formula|code|plain|check MODEL.
 
 Exit codes: 0 ok, 1 our fault, 2 usage, 3 bad input, 4 valid but unsupported, 5 not certified, 6 resource limit,
 7 output not writable, 130 interrupted.
@@ -173,6 +173,27 @@ def _language(output: str) -> str:
             f"{shown(output)}: no language is known by its ending; --language {'|'.join(languages)} expected."
         )
     return found[0]
+
+
+@cli.command()
+@_MODEL
+@click.option("--times", type=click.Path(), help="The product with another model, output by output.")
+@click.option("--activation", help="By default the only one that the network has.")
+@click.option("--box", metavar="RANGES", help="The domain: x1=-1:1,x2=0:2, or a table whose ranges are taken.")
+@click.option("--tol", type=float, help="With --box: no error may exceed TOL there, proven for any execution.")
+@click.option("--dtype", type=click.Choice(["float64", "float32"]), help="By default that of the network.")
+@click.option("-o", "--output", type=click.Path(), help="File to write the plain network to: .onnx, .safetensors.")
+@_FORCE
+def plain(model: str, times: str | None, box: str | None, output: str | None, force: bool, **options: Any) -> None:
+    """Write a network, or a product of two, as plain layers with one activation, within a proven bound."""
+    if output is not None:
+        _refuse_existing(output, force)
+    network = na.load(model)
+    network = network if times is None else network * na.load(times)
+    found = network.plain(domain=None if box is None else _box(network, box), **options)
+    if output is not None:
+        found.network.save(output, overwrite=force)
+    _print("\n".join([str(found.network), *(str(c) for c in (found.certificate, found.execution) if c is not None)]))
 
 
 @cli.command()

@@ -187,6 +187,7 @@ _PIECEWISE = ("relu", "leaky_relu", "prelu")
 # The share of the tolerance for gates, the rest is for what is rounded; and how large the roundings of a neuron are
 # taken to be, in half units of the last place: more where the gates behind it magnify them.
 _ATTEMPTS = ((0.995, 12.0), (0.7, 12.0), (0.7, 600.0), (0.4, 600.0), (0.4, 3e4), (0.1, 3e4))
+_HOPELESS = 1e4  # times the tolerance: further attempts would not come so far
 _BESIDE = ("identity", "square")  # what powers of networks are made of
 
 
@@ -250,6 +251,8 @@ class _Compiler:
             least = min(least, float(made.executed.max()))
             if least <= self.tol:
                 return self._result(made)
+            if least > _HOPELESS * self.tol:
+                break
         raise NotCertifiedError(
             f"tol={self.tol:g} received; {least:.3g} is what is proven of plain layers of {self.function} in "
             f"{self.dtype} on this domain.\nA larger tolerance, float64 or a smaller domain expected."
