@@ -14,10 +14,11 @@ from hypothesis import strategies as st
 import neuralgebra as na
 from neuralgebra.algebra import assembly, hulls, wiring
 from neuralgebra.algebra.gate import Gate, chosen, product_error
-from neuralgebra.algebra.plain import Plain
+from neuralgebra.algebra.plain import Plain, _Compiler
 from neuralgebra.algebra.relations import relation
 from neuralgebra.algebra.univariate import fitted, interpolated
 from neuralgebra.errors import NotCertifiedError
+from neuralgebra.network.box import box_of
 from oracles import FUNCTIONS, evaluate
 
 SMOOTH = ("sigmoid", "tanh", "softplus", "gelu", "gelu_tanh", "silu", "cos", "sin", "exp", "mish", "arctan", "erf")
@@ -237,6 +238,22 @@ def test_products_powers_and_sums_of_networks(data: st.DataObject) -> None:
     plain = h.plain(name, box, tol, dtype=dtype)
     assert plain.execution.bound <= tol
     expect_within(h, plain, box, count=4)
+
+
+@pytest.mark.parametrize("name", ["tanh", "relu", "gelu"])
+def test_no_value_leaves_the_range_that_the_cells_behind_it_are_made_for(name: str) -> None:
+    f, box = PRODUCT * PRODUCT * TWO[0], [(-2.0, 2.0)] * 2
+    for tol in (5.0, 0.1, 1e-4):
+        compiler = _Compiler(f, na.activation(name), box_of(f, box), FLOAT64, tol)
+        plain = compiler.run()
+        expect_within(f, plain, box)
+        made = compiler._made()
+        places = [p for p in made.errors if p]
+        assert any(made.errors[p].max() > 0 for p in places)
+        for place in places:
+            (low, high), (proven, top) = compiler.ranges[place], compiler.proven[place]
+            assert (low <= proven - made.errors[place]).all()
+            assert (high >= top + made.errors[place]).all()
 
 
 QUOTIENTS = {

@@ -60,11 +60,15 @@ class Assembled:
         What the errors of its outputs as real numbers do not exceed, for inputs in the box.
     executed : ndarray, shape (m,)
         What those of its executions do not exceed, for inputs that are numbers of the dtype.
+    errors : dict of int to ndarray
+        How far the values at places are off, at most, where cells are applied to them: within the ranges that the cells
+        are made for, or the bounds mean nothing.
     """
 
     layers: tuple[tuple[np.ndarray, np.ndarray], ...]
     error: np.ndarray
     executed: np.ndarray
+    errors: dict[int, np.ndarray]
 
 
 @dataclass(frozen=True)
@@ -128,7 +132,7 @@ def assembled(
     schedule : Schedule
         The stages of all values.
     ranges : sequence of (ndarray, ndarray)
-        Proven ends of the values at all places.
+        Ends of the values at all places, proven, and wider by what they may be off.
     dtype : dtype
         float32 or float64.
 
@@ -160,6 +164,7 @@ class _Assembly:
         self.size = np.maximum(*map(abs, ranges[0]))  # of what the next layer is applied to
         size = network.input_size
         self.values = {0: _Value(identity(size), np.zeros((2, size)))}
+        self.errors: dict[int, np.ndarray] = {}
 
     def run(self) -> Assembled:
         self._read(0)
@@ -168,7 +173,7 @@ class _Assembly:
             self._read(stage)
         result = self.values[self.network.output]
         error = raised(result.error + self._stored(result.form))
-        return Assembled(tuple(self.layers), *error)
+        return Assembled(tuple(self.layers), *error, self.errors)
 
     # One stage --------------------------------------------------------------------------------------------------
 
@@ -219,6 +224,8 @@ class _Assembly:
     def _begun(self, place: int, cell: Cell, given: Sequence[int]) -> _Block:
         """Return the first step of a cell."""
         values = [self.values[i] for i in given]
+        for i, value in zip(given, values, strict=True):
+            self.errors[i] = np.maximum(self.errors.get(i, 0.0), value.error[1])
         form = carried(Concatenate(), [v.form for v in values])
         error = np.concatenate([v.error for v in values], axis=1)
         low, high = (np.concatenate([self.ranges[i][end] for i in given]) for end in (0, 1))

@@ -10,7 +10,7 @@ from __future__ import annotations
 import math
 import numbers
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -187,6 +187,7 @@ _PIECEWISE = ("relu", "leaky_relu", "prelu")
 # The share of the tolerance for gates, the rest is for what is rounded; and how large the roundings of a neuron are
 # taken to be, in half units of the last place: more where the gates behind it magnify them.
 _ATTEMPTS = ((0.995, 12.0), (0.7, 12.0), (0.7, 600.0), (0.4, 600.0), (0.4, 3e4), (0.1, 3e4))
+_WIDENINGS, _WIDEST = 6, 0.01  # of ranges by errors of values: how often, and by which part of them at first
 _HOPELESS = 1e4  # times the tolerance: further attempts would not come so far
 _BESIDE = ("identity", "square")  # what powers of networks are made of
 
@@ -220,12 +221,18 @@ class _Compiler:
     ) -> None:
         self.network, self.function, self.box, self.dtype, self.tol = network, function, box, dtype, tol
         self.simple = expanded(elementary(network), function)
-        self.ranges = _nowhere(self.simple) if box is None else _ranges(self.simple, box)
-        self.gains = _ones(self.simple) if box is None else gains(self.simple, self.ranges)
-        self._expect_defined()
-        self.sensitivities = sensitivities(self.simple, self.gains)
+        self.proven = _nowhere(self.simple) if box is None else _ranges(self.simple, box)
+        self._widen([np.zeros(size) for size in self.simple.sizes])
         self.units = sum(self.simple.sizes[p] for p, n in enumerate(self.simple.nodes, 1) if _computes(n.layer))
         self.share, self.care = 0.0, 0.0
+
+    def _widen(self, slack: Sequence[np.ndarray]) -> None:
+        """Let values be off by some slack: cells are made for ranges that are wider by it."""
+        self.slack = slack
+        self.ranges = [(low - s, high + s) for (low, high), s in zip(self.proven, slack, strict=True)]
+        self.gains = _ones(self.simple) if self.box is None else gains(self.simple, self.ranges)
+        self._expect_defined()
+        self.sensitivities = sensitivities(self.simple, self.gains)
 
     def _expect_defined(self) -> None:
         """Raise an error where a function may leave its domain on the box, or its slope has no bound."""
@@ -259,6 +266,29 @@ class _Compiler:
         )
 
     def _made(self) -> Assembled:
+        """Return layers in which no value leaves the range that the cells behind it are made for."""
+        if self.tol is not None:
+            self._widen([self._allowed(place) for place in range(len(self.proven))])
+        for _ in range(_WIDENINGS):
+            made = self._assembled()
+            errors = [made.errors.get(place, np.zeros(size)) for place, size in enumerate(self.simple.sizes)]
+            if self.box is None or all((e <= s).all() for e, s in zip(errors, self.slack, strict=True)):
+                return made
+            if not all(np.isfinite(e).all() for e in errors):
+                break
+            self._widen([np.where(e > s, 2 * e, s) for e, s in zip(errors, self.slack, strict=True)])
+        return replace(made, executed=np.full_like(made.executed, math.inf), error=np.full_like(made.error, math.inf))
+
+    def _allowed(self, place: int) -> np.ndarray:
+        """Return about how far a value may be off: by the tolerance, if the outputs depend on it as on themselves."""
+        assert self.tol is not None
+        if place == 0:
+            return self.slack[0]
+        low, high = self.proven[place]
+        share = self.tol * self.share / np.maximum(self.sensitivities[place].max(axis=0), 1e-300)
+        return np.asarray(np.minimum(2 * share, _WIDEST * np.maximum(abs(low), abs(high))))
+
+    def _assembled(self) -> Assembled:
         cells = {p: self._cell(p) for p, n in enumerate(self.simple.nodes, 1) if _computes(n.layer)}
         schedule = self._schedule(cells)
         hands = {
