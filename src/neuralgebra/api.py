@@ -43,6 +43,8 @@ METHODS = {
     "antiderivative": "neuralgebra.algebra.integrals:antiderivative",
     "integrate": "neuralgebra.algebra.integrals:integrate",
     "integral": "neuralgebra.algebra.quadrature:integral",
+    "normal_form": "neuralgebra.algebra.normal_form:normal_form",
+    "same_function": "neuralgebra.algebra.comparison:same_function",
     "code": "neuralgebra.code.emit:code",
     "check": "neuralgebra.files.check:check",
     "save": "neuralgebra.files.registry:save",

@@ -27,6 +27,7 @@ __all__ = ["Integral", "integral", "largest"]
 _BITS = 160
 _ROUNDS = 100
 _MOST = 4000  # pieces of one integral
+_FEW = 256  # pieces of one bound
 _SHARE = 0.9
 
 
@@ -158,7 +159,7 @@ def largest(network: Network, box: Box, closeness: float = 0.1) -> np.ndarray:
     """
     k = Balls(_BITS)
     with k.precision():
-        halving = _Halving(Pieces(network, k), box, range_of)
+        halving = _Halving(Pieces(network, k), box, range_of, _FEW)
         while True:
             high = np.array(
                 [[float(abs(v).upper()) if v.is_finite() else math.inf for v in row] for row in halving.sums]
@@ -177,6 +178,7 @@ class _Halving:
     pieces: Pieces
     box: Box
     form: Form
+    most: int = _MOST
     low: np.ndarray = field(init=False)
     high: np.ndarray = field(init=False)
     sums: np.ndarray = field(init=False)
@@ -189,7 +191,7 @@ class _Halving:
 
     def halve(self, chosen: np.ndarray) -> bool:
         """Halve some pieces along their longest sides; return whether there were not too many."""
-        if len(self.low) + len(chosen) > _MOST:
+        if len(self.low) + len(chosen) > self.most:
             return False
         low, high = np.repeat(self.low[chosen], 2, axis=0), np.repeat(self.high[chosen], 2, axis=0)
         for i, piece in enumerate(chosen):
