@@ -38,7 +38,7 @@ class Comparison:
     difference : tuple of (float, float) or None
         Proven ends of f - g there, for the output that differs most.
     bound : float or None
-        What |f - g| does not exceed on the box that was given.
+        What |f - g| does not exceed on the box that was given; infinite where nothing is proven.
     """
 
     verdict: str
