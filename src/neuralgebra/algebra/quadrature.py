@@ -98,7 +98,7 @@ def integral(network: Network, box: Any, tol: float = 1e-12) -> Integral:
                 break
     raise NotCertifiedError(
         f"an integral within tol={tol:g} asked for; an error of {error.max():.2g} is proven after {len(halving.low)} "
-        "pieces.\nA larger tolerance, a smaller box or fewer inputs expected, and no pole or end of a domain in the box."
+        "pieces.\nA larger tolerance, a smaller box or fewer inputs expected, and no pole or end of a domain in it."
     )
 
 
