@@ -60,3 +60,10 @@ def test_check_examines_a_program(capsys: pytest.CaptureFixture[str]) -> None:
     assert "constants read back to the same bits" in capsys.readouterr().out
     assert run(["check", MODEL, "--rows", "3", "--code", "c", "--json"]) == 0
     assert json.loads(capsys.readouterr().out)["program"]["overlap"] is True
+
+
+def test_the_ending_of_a_file_counts_beside_an_interface(tmp_path: Path) -> None:
+    model = str(Path(__file__).parent.parent / "examples" / "diabetes.onnx")
+    assert run(["code", model, "--interface", "casadi", "-o", str(tmp_path / "f.py")]) == 4
+    assert run(["code", model, "--interface", "casadi", "-o", str(tmp_path / "f.c")]) == 0
+    assert not (tmp_path / "f.py").exists()

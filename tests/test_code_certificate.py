@@ -98,3 +98,10 @@ def test_float32_networks_are_certain_in_float32() -> None:
     f = na.Network.from_layers(layers, "tanh")
     found = certify_program(f, "c", points(f))
     assert found.agrees, str(found)
+
+
+def test_workbooks_are_examined_too() -> None:
+    f = na.Network.from_layers([([[0.1234567890123456789, 1 / 3]], [1 / 7]), ([[2.0]], None)], "tanh")
+    found = f.check(np.ones((2, 2)), code="excel").program
+    assert found is not None
+    assert (found.constants, found.same_bits, found.overlap)[1:] == (True, True)

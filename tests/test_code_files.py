@@ -11,10 +11,10 @@ import numpy as np
 import pytest
 
 import neuralgebra as na
-from code_hosts import NONE, TESTED, expect_host, planted, run, self_tests
+from code_hosts import NONE, TESTED, computed, expect_host, planted, run, self_tests
 from code_oracles import all_networks, networks
 from julia_reader import read
-from neuralgebra.code.emit import LANGUAGES, code
+from neuralgebra.code.emit import LANGUAGES, code, written
 from neuralgebra.errors import InputError
 
 PRODUCTS = ["jvp", "vjp", "hvp"]
@@ -200,3 +200,26 @@ def test_a_language_is_a_table_of_less_than_a_hundred_lines() -> None:
 def test_single_precision_is_refused_where_there_is_none(language: str) -> None:
     with pytest.raises(InputError, match="float32"):
         code(networks()["tanh"], language, dtype="float32")
+
+
+# What is no number --------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("language", ["c", "python", "javascript", "rust", "matlab"])  # Julia raises an error
+def test_what_is_no_number_stays_none_through_maxima(language: str) -> None:
+    expect_host(language)
+    logarithms = na.Network.function("log", 3)  # of -1 it is no number
+    f = na.Network.from_layer(na.Maximum([[0, 1, 2], [2, 2, 1]]), 3) @ logarithms
+    x = np.array([[-1.0, 1, 2], [1, -1, 2], [2, 1, -1], [3, 2, 1], [1, 1, 1]])
+    made = [written(f, language, 1, "f", unroll=unroll) for unroll in (False, True)]
+    for one in made:
+        (function,) = [g for g in one.program.functions if len(g.outputs) == 2]
+        ((y, jac),) = computed(language, [(one, [(function, [x])])])[0]
+        np.testing.assert_allclose(y.reshape(-1, 2), f(x), rtol=1e-15)
+        assert np.isnan(y.reshape(-1, 2)[:3]).any(axis=1).all()
+        np.testing.assert_array_equal(jac.reshape(-1, 2, 3)[3:], f.jacobian(x[3:]))
+
+
+def test_maxima_of_many_are_written_once() -> None:
+    texts = [str(code(na.Network.from_layer(na.Maximum([list(range(n))]), n), "c", 0)) for n in (8, 16)]
+    assert len(texts[1]) < 2.5 * len(texts[0])

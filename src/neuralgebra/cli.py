@@ -152,8 +152,8 @@ def formula(model: str, order: int, digits: int | None, notation: str, **options
 def code(model: str, language: str | None, output: str, force: bool, no_check: bool, **options: Any) -> None:
     """Write a network and its derivatives as a program in another language."""
     _refuse_existing(output, force)
-    if language is None and options["interface"] is None:
-        language = _language(output)
+    if language is None:
+        language = _language(output, required=options["interface"] is None)
     text = na.load(model).code(language, check=not no_check, **options)
     if output == "-" and isinstance(text, bytes):
         raise UsageError(f"--language {language} to the terminal: it is no text.\nName a file with -o.")
@@ -164,10 +164,12 @@ def code(model: str, language: str | None, output: str, force: bool, no_check: b
         na.api.resolve("write_atomic")(output, data, force)
 
 
-def _language(output: str) -> str:
-    """Return the language that the ending of a file says."""
+def _language(output: str, required: bool) -> str | None:
+    """Return the language that the ending of a file says; None if it says none and none is required."""
     ending, languages = os.path.splitext(output)[1], na.api.resolve("languages")
     found: list[str] = [key for key, language in languages.items() if language.suffix == ending]
+    if not found and not required:
+        return None
     if not found:
         raise UsageError(
             f"{shown(output)}: no language is known by its ending; --language {'|'.join(languages)} expected."

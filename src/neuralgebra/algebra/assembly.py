@@ -172,8 +172,8 @@ class _Assembly:
             self._layer(stage)
             self._read(stage)
         result = self.values[self.network.output]
-        error = raised(result.error + self._stored(result.form))
-        return Assembled(tuple(self.layers), *error, self.errors)
+        error, executed = raised(result.error + self._stored(result.form))
+        return Assembled(tuple(self.layers), error, executed, self.errors)
 
     # One stage --------------------------------------------------------------------------------------------------
 

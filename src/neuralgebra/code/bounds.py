@@ -18,7 +18,7 @@ __all__ = ["EVALUATION", "roundings"]
 EVALUATION = 16
 """Condition-scaled ulp that a chain function may be off when a host evaluates it."""
 
-_FREE = frozenset({"negative", "absolute", "select", "maximum", "minimum", "sign", "copysign"})
+_FREE = frozenset({"negative", "absolute", "select", "maximum", "largest", "minimum", "sign", "copysign"})
 
 
 def roundings(function: Function) -> list[int]:

@@ -136,6 +136,11 @@ class Excel(Formulas):
             for place, value in enumerate(buffer.values.tolist()):
                 sheet.number(*area.cell(place), value)
 
+    def items(self, buffer: Buffer) -> list[str]:
+        """Return the entries of an array as its cells hold them, bit for bit."""
+        assert buffer.values is not None
+        return [repr(value) for value in buffer.values.tolist()]
+
     def _width(self, buffer: Buffer) -> int:
         """Return how many numbers of a constant stand in a row: as in the array of the network that it is."""
         for array in self.program.network.arrays:

@@ -39,6 +39,11 @@ def _hypot(k: Any, x: Value, y: Value) -> Value:
     return large * k.sqrt(1 + ratio * ratio)
 
 
+def _largest(k: Any, a: Value, b: Value) -> Value:
+    """Return the larger of both, the first of equal ones; whichever is no number, if one is."""
+    return k.xp.where((a >= b) | k.xp.isnan(a), a, b)
+
+
 def _sign(k: Any, x: Value) -> Value:
     return k.xp.where(x > 0, 1.0, k.xp.where(x < 0, -1.0, x))
 
@@ -65,6 +70,7 @@ _RULES: dict[str, tuple[Callable[..., Value], int]] = {
     "log1p": (_log1p, 1),
     "expm1": (_expm1, 1),
     "hypot": (_hypot, 2),
+    "largest": (_largest, 2),
     "sign": (_sign, 1),
     "copysign": (_copysign, 2),
     "square": (_square, 1),

@@ -75,6 +75,7 @@ class Formulas(Language):
         "absolute": "ABS({0})",
         "power": "POWER({0},{1})",
         "maximum": "MAX({0},{1})",
+        "largest": "MAX({0},{1})",
         "minimum": "MIN({0},{1})",
         "select": "IF({0},{1},{2})",
         "isinf": "FALSE",

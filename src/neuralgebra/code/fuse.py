@@ -275,7 +275,8 @@ def _scalar(loop: Loop, single: set[Buffer]) -> Loop:
 
 
 def inlined(loop: Loop) -> Loop:
-    """Return a loop in which scalars that are used once stand where they are used."""
+    """Return a loop in which scalars that are used once stand where they are used, and unused ones are left out."""
+    loop = _live(loop)
     uses = Counter(name for a in loop.body for e in a.expressions for name in _named(e))
     in_sums = {name for a in loop.body if a.reduction for name in _named(a.value)}
     known: dict[str, Expression] = {}
@@ -295,6 +296,17 @@ def inlined(loop: Loop) -> Loop:
             known[name] = new.value
         else:
             body.append(new)
+    return replace(loop, body=tuple(body))
+
+
+def _live(loop: Loop) -> Loop:
+    """Return a loop without scalars that nothing reads."""
+    needed: set[str] = set()
+    body: list[Assignment] = []
+    for a in reversed(loop.body):
+        if not isinstance(a.target, Scalar) or a.target.name in needed:
+            needed.update(name for e in a.expressions for name in _named(e))
+            body.insert(0, a)
     return replace(loop, body=tuple(body))
 
 

@@ -425,7 +425,7 @@ class Language:
             step = self.update.format(target=name, value=self.express(a.value, within))
         else:
             start = self.express(_at_zero(a.value, len(indices)), indices)
-            larger = Call("maximum", (Scalar(name), a.value))
+            larger = Call("largest", (Scalar(name), a.value))
             step = self.assign.format(target=name, value=self.express(larger, within))
         lines = [space + self.variable.format(type=self.type, name=name, value=start)]
         lines += self.nest([(index, a.depth)], [self.indent * (depth + 1) + step], depth)

@@ -330,6 +330,8 @@ def _operation(function: Any, values: list[Expression]) -> Expression:
         for one, other in (values, values[::-1]):
             if isinstance(one, Number):
                 return one if bool(one.value) == (name == "bitwise_or") else other
+    if name == "maximum" and not isinstance(values[1], Number):
+        name = "largest"  # of two that may be no number, and not of one and a constant
     if name in ("true_divide", "divide"):
         name = "divide"
     return Call(name, tuple(values))

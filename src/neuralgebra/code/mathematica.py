@@ -38,6 +38,7 @@ class Mathematica(Language):
         "absolute": "Abs[{0}]",
         "power": "({0})^({1})",
         "maximum": "Max[{0}, {1}]",
+        "largest": "Max[{0}, {1}]",
         "minimum": "Min[{0}, {1}]",
         "select": "If[{0}, {1}, {2}]",
         "isinf": "False",

@@ -18,7 +18,7 @@ from neuralgebra.code.fuse import fused, reads
 from neuralgebra.code.layout import arranged
 from neuralgebra.code.lower import lowered
 from neuralgebra.code.record import Primitive, Recording, recorded
-from neuralgebra.code.statements import Access, Buffer, Call, Loop, walk
+from neuralgebra.code.statements import Access, Assignment, Buffer, Call, Loop, walk
 from neuralgebra.code.unroll import unrolled
 from neuralgebra.network.network import Network
 from neuralgebra.network.notation import stems
@@ -132,9 +132,13 @@ class Program:
     @cached_property
     def called(self) -> frozenset[Any]:
         """Operations, functions and chain functions that occur."""
-        loops = (loop for function in self.functions for loop in function.loops)
-        values = (e for loop in loops for a in loop.body for e in a.expressions)
-        return frozenset(p.function for value in values for p in walk(value) if isinstance(p, Call))
+        values = (e for a in self._assignments for e in a.expressions)
+        found = {p.function for value in values for p in walk(value) if isinstance(p, Call)}
+        return frozenset(found | {"largest"} if any(a.reduction == "max" for a in self._assignments) else found)
+
+    @property
+    def _assignments(self) -> Iterator[Assignment]:
+        return (a for function in self.functions for loop in function.loops for a in loop.body)
 
     @cached_property
     def primitives(self) -> tuple[Primitive, ...]:

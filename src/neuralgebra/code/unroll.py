@@ -76,7 +76,7 @@ def _at(a: Assignment, indices: Indices) -> Iterator[Assignment]:
     terms = [_value(a.value, (*indices, i)) for i in range(a.depth)]
     if a.start is not None:
         terms.insert(0, _value(a.start, indices))
-    name, size = ("add", PART) if a.reduction == "sum" else ("maximum", 2)
+    name, size = ("add", PART) if a.reduction == "sum" else ("largest", 2)
     word = target.name if isinstance(target, Scalar) else f"{target.buffer.name}_{target.offset + 1}"
     for number in itertools.count(1):
         if len(terms) <= size:

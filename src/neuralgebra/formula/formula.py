@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import replace
 from functools import cached_property
@@ -26,6 +27,7 @@ from neuralgebra.network.network import Network
 __all__ = ["Formula", "formula"]
 
 _LIMIT = 100_000
+_HIGHEST, _ENTRIES = 8, 1500  # orders of derivatives, and how many entries of orders above 2
 
 
 class Formula:
@@ -290,6 +292,8 @@ def formula(
         For an order, a number of digits, a box or a tolerance that makes no sense.
     NotCertifiedError
         When no formula is proven to be within the tolerance.
+    ResourceError
+        For orders above 2 with more than 1,500 entries, and above 8.
 
     Examples
     --------
@@ -311,6 +315,7 @@ def formula(
     """
     if not isinstance(order, int) or isinstance(order, bool) or order < 0:
         raise InputError(f"order {shown(order)} received; 0, 1, 2, … expected.")
+    _refuse_long(network, order)
     if digits is not None and (not isinstance(digits, int) or not 1 <= digits <= 17):
         raise InputError(f"digits={shown(digits)} received; 1 to 17, or None for all, expected.")
     if box is None:
@@ -319,3 +324,14 @@ def formula(
         return Formula(network, order, digits)
     found = simplified(network, order, box, digits, tol)
     return Formula(found.network, order, digits if order else None, found)
+
+
+def _refuse_long(network: Network, order: int) -> None:
+    """Refuse derivatives of orders above 2 that would have too many entries, or terms, to be written in a minute."""
+    entries = network.output_size * math.comb(network.input_size + min(order, _HIGHEST), min(order, _HIGHEST))
+    if order > _HIGHEST or (order > 2 and entries > _ENTRIES):
+        raise ResourceError(
+            f"a formula of order {shown(order)} for {network.input_size} inputs received; at most order {_HIGHEST}, "
+            f"and above 2 at most {_ENTRIES:,} entries, are covered.\n"
+            "taylor(x, v, order) and derivative(x, α) give numbers of any order, f.diff() networks."
+        )
