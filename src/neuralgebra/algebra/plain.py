@@ -25,7 +25,7 @@ from neuralgebra.algebra.relations import one_sided, relation
 from neuralgebra.algebra.schedule import Schedule, scheduled
 from neuralgebra.algebra.sensitivity import Range, gains, sensitivities
 from neuralgebra.algebra.univariate import fitted, interpolated
-from neuralgebra.algebra.wiring import by_gate, by_knots, by_relation, product_by_gate, sawtooth, shrunk
+from neuralgebra.algebra.wiring import by_gate, by_knots, by_relation, folds, product_by_gate, sawtooth, shrunk
 from neuralgebra.arithmetic.balls import Balls
 from neuralgebra.arithmetic.rationals import Rationals, ends, nearest
 from neuralgebra.calculus.indices import IndexSet
@@ -108,6 +108,7 @@ def plain(
     tol: float | None = None,
     *,
     dtype: Any = None,
+    objective: str = "parameters",
 ) -> Plain:
     """Return the network as plain layers with one activation between them.
 
@@ -125,6 +126,8 @@ def plain(
         What the error of no output may exceed anywhere in the domain, for any execution in the dtype.
     dtype : {"float32", "float64"}, optional
         Of the weights; by default that of f.
+    objective : {"parameters", "neurons", "depth"}
+        What products in relu are to have few of; a product alone has fewest, inside of networks it is a guide.
 
     Returns
     -------
@@ -149,7 +152,10 @@ def plain(
     """
     box = None if domain is None else _domain(network, domain)
     _check_tolerance(tol, box)
-    return _Compiler(network, _activation(network, activation), box, _dtype(network, dtype), tol).run()
+    if objective not in _OBJECTIVES:
+        raise UsageError(f"objective={shown(repr(objective))} received; one of {', '.join(_OBJECTIVES)} expected.")
+    function = _activation(network, activation)
+    return _Compiler(network, function, box, _dtype(network, dtype), tol, objective).run()
 
 
 def _domain(network: Network, domain: Any) -> Box:
@@ -183,6 +189,7 @@ def _dtype(network: Network, dtype: Any) -> np.dtype:
     return found
 
 
+_OBJECTIVES = ("parameters", "neurons", "depth")
 _PIECEWISE = ("relu", "leaky_relu", "prelu")
 # The share of the tolerance for gates, the rest is for what is rounded; and how large the roundings of a neuron are
 # taken to be, in half units of the last place: more where the gates behind it magnify them.
@@ -217,9 +224,16 @@ class _Compiler:
     """One network on its way to plain layers."""
 
     def __init__(
-        self, network: Network, function: Activation, box: Box | None, dtype: np.dtype, tol: float | None
+        self,
+        network: Network,
+        function: Activation,
+        box: Box | None,
+        dtype: np.dtype,
+        tol: float | None,
+        objective: str = "parameters",
     ) -> None:
         self.network, self.function, self.box, self.dtype, self.tol = network, function, box, dtype, tol
+        self.objective = objective
         self.simple = expanded(elementary(network), function)
         self.proven = _nowhere(self.simple) if box is None else _ranges(self.simple, box)
         self._widen([np.zeros(size) for size in self.simple.sizes])
@@ -356,10 +370,11 @@ class _Compiler:
         return shrunk(0.0 if self.function.name == "square" else size)
 
     def _teeth(self, forms: Any, signs: Sequence[int], scale: Any, tol: float, gains: Sequence[float]) -> Cell:
-        depth = max(1, math.ceil(math.log(float(nearest(scale)) / tol, 4) - 1))
+        pieces = math.sqrt(float(nearest(scale)) / (tol * (8 if len(signs) == 1 else 4))) * (1 - 1e-12)
+        teeth = folds(pieces, len(signs), self.objective)
         found = relation(named("relu"), self.function)
         assert found is not None
-        return by_relation(sawtooth(forms, signs, scale, depth, gains), found)
+        return by_relation(sawtooth(forms, signs, scale, teeth, gains), found)
 
     def _products(self, place: int) -> Cell:
         if self.box is None or self.tol is None:
