@@ -340,8 +340,8 @@ FAULTS: dict[str, tuple[object, str, object, Callable[[], None]]] = {
     "a product has the error of one square": (wiring, "product_error", lambda e: e.largest / 2, expect_product),
     "the remainder of Taylor's formula is left out": (
         hulls,
-        "_taylor",
-        lambda k, f, x, order, plain=hulls._taylor: [*plain(k, f, x, 1)[:1], *[k.zeros(x.shape)] * order],
+        "taylor",
+        lambda k, f, x, order, plain=hulls.taylor: [*plain(k, f, x, 1)[:1], *[k.zeros(x.shape)] * order],
         expect_hull,
     ),
     "roundings are left out": (assembly, "_unit", lambda dtype: 0.0, lambda: expect_exact("relu", 2, 30, 30, 1)),

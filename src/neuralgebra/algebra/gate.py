@@ -17,14 +17,15 @@ from __future__ import annotations
 import functools
 import itertools
 import math
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from scipy.optimize import brentq, minimize_scalar
 
-from neuralgebra.algebra.hulls import Hulls, hulls
+from neuralgebra.algebra.hulls import Hulls, hulls, taylor
+from neuralgebra.algebra.minimax import PLACES
 from neuralgebra.arithmetic.arrays import Arrays
 from neuralgebra.errors import UnsupportedError
 from neuralgebra.functions.activation import Activation
@@ -37,6 +38,8 @@ _NODES = np.cos(np.pi * (np.arange(40) + 0.5) / 40)
 _STEPS = [m * 2.0**-k for k in range(34) for m in (2, 1.75, 1.5, 1.25)]  # short numbers, whose products are exact
 _ORDERS, _TIGHT = (4, 8, 12), 1.05  # of Taylor polynomials, and how tight bounds are to be
 _TUNING = 16  # by what the choice of a bias makes errors smaller, at most
+_EVEN = 1e-12  # what derivatives of odd order are below where σ is even
+_LONG = 0.25  # steps that are too long for Taylor series
 _FAR, _FLAT = 8.0, 1e-2  # where biases are looked for, and how curved σ must be there
 
 
@@ -149,9 +152,7 @@ def chosen(function: Activation, tol: float, dtype: np.dtype, even: bool, most: 
     if even and function.name == "square":
         return Gate(function, (0.0,), (1.0,), (1.0,), 0.0, Network.function(function))
     nearest, least = None, math.inf
-    for family, h in itertools.product(_families(function, even), _STEPS):
-        if len(family) > most:
-            break
+    for family, h in _families(function, even, most):
         for parts in (_stretched(family, h), None):
             if parts is None:
                 parts = _tuned(function, family, h, dtype, even)
@@ -174,8 +175,8 @@ def _stretched(family: Sequence[Part], h: float) -> list[Part]:
     return [(b, h * factor, sign) for b, factor, sign in family]
 
 
-def _families(function: Activation, even: bool) -> list[tuple[Part, ...]]:
-    """Return families of gates, those with fewest neurons first, with h as multiples of one step."""
+def _families(function: Activation, even: bool, most: int) -> Iterator[tuple[tuple[Part, ...], float]]:
+    """Yield families of gates with steps, those with fewest neurons first, with h as multiples of the step."""
     sign = 1 if even else -1
     order = 2 if even else 1
     flat = _zeros(function, 1) if even else [0.0] * int(_derivatives(function, 0.0)[0] == 0)
@@ -183,9 +184,24 @@ def _families(function: Activation, even: bool) -> list[tuple[Part, ...]]:
     flat, useful = (
         [b for b in dict.fromkeys(found) if abs(_derivatives(function, b)[order]) > _FLAT] for found in (flat, places)
     )
-    useful.sort(key=lambda b: abs(_derivatives(function, b)[0] / _derivatives(function, b)[2 if even else 1]))
-    families: list[tuple[Part, ...]] = [((b, 1.0, 0),) for b in flat]
-    return families + [tuple((b, float(i), sign) for i in range(1, n + 1)) for n in (1, 2, 3) for b in useful]
+    useful.sort(key=lambda b: abs(_derivatives(function, b)[0] / _derivatives(function, b)[order]))
+    for n in range(1, most + 1):
+        single = [b for b in flat if n == 1 or (even and _symmetric(function, b))]
+        families = [tuple((b, float(i), 0) for i in range(1, n + 1)) for b in single]
+        families += [tuple((b, float(i), sign) for i in range(1, n + 1)) for b in useful]
+        yield from itertools.product(families, _STEPS)
+        yield from ((row, 1.0) for row in _placed(function, n) if even)
+
+
+def _placed(function: Activation, count: int) -> list[tuple[Part, ...]]:
+    """Return the gates for t² of the table that have a number of parts."""
+    rows = PLACES.get(function.name, ())
+    return [tuple((b, h, int(not _symmetric(function, b))) for b, h in row) for row in rows if len(row) == count]
+
+
+def _symmetric(function: Activation, b: float) -> bool:
+    """Return whether σ is even about a place."""
+    return bool((abs(_derivatives(function, b)[1:10:2]) < _EVEN).all())
 
 
 def _steepest(function: Activation, order: int) -> float:
@@ -196,9 +212,9 @@ def _steepest(function: Activation, order: int) -> float:
 
 @functools.lru_cache(maxsize=4096)
 def _derivatives(function: Activation, b: float) -> np.ndarray:
-    k = Arrays(np.zeros(1))
-    at = np.array([b])
-    return np.array([float(function.derivative(k, at, n)[0]) for n in range(2 * _TERMS + 1)])
+    """Return the derivatives at a place, by the recurrence of Taylor series: polynomials in a chain would grow."""
+    coefficients = taylor(Arrays(np.zeros(1)), Network.function(function), np.array([b]), 2 * _TERMS)
+    return np.array([math.factorial(n) * float(a[0]) for n, a in enumerate(coefficients)])
 
 
 @functools.lru_cache(maxsize=64)
@@ -218,7 +234,7 @@ def _zeros(function: Activation, order: int) -> list[float]:
 def _tuned(function: Activation, family: Sequence[Part], h: float, dtype: np.dtype, even: bool) -> list[Part]:
     """Return the parts with a step, and a bias at which a small term of one order makes up for those of the next."""
     base = family[0][0]
-    if not family[0][2] or base == 0:
+    if not family[0][2] or base == 0 or any(b != base for b, _, _ in family):
         return _stretched(family, h)
 
     def parts(b: float) -> list[Part]:
@@ -253,6 +269,10 @@ def _column(function: Activation, part: Part) -> np.ndarray:
     """Return σ(b + h t) ± σ(b - h t), without what is constant, at the nodes: no large numbers cancel."""
     b, h, sign = part
     derivatives = _derivatives(function, b)
+    if h > _LONG:
+        k, sides = Arrays(_NODES), b + h * np.array([_NODES, -_NODES])
+        first, second = function(k, sides)
+        return np.asarray(first + sign * second - (1 + sign) * derivatives[0])
     powers = range(1, len(derivatives))
     terms = [derivatives[n] * h**n / math.factorial(n) * (1 + sign * (-1) ** n) * _NODES**n for n in powers]
     return np.asarray(sum(terms))

@@ -7,6 +7,7 @@ last one is enclosed on the whole piece. Where large terms cancel, only the prec
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import flint
 import numpy as np
@@ -18,7 +19,7 @@ from neuralgebra.calculus.jet import Jet
 from neuralgebra.calculus.propagate import Jets
 from neuralgebra.network.network import Network
 
-__all__ = ["Hulls", "hulls"]
+__all__ = ["Hulls", "hulls", "taylor"]
 
 _BITS = 256
 
@@ -77,8 +78,8 @@ def hulls(network: Network, edges: np.ndarray, order: int = 4) -> Hulls:
     with k.precision():
         centre, radius = k.weight(middles), k.weight(radii)
         wide = k.each(lambda m, r: m + flint.arb(0, r), centre, radius)
-        coefficients = _taylor(k, network, centre, order)
-        rest = _taylor(k, network, wide, order + 1)[-1]
+        coefficients = taylor(k, network, centre, order)
+        rest = taylor(k, network, wide, order + 1)[-1]
         start = [*coefficients[:3], k.zeros(centre.shape), k.zeros(centre.shape)][:3]
         swing = sum((abs(a) * radius**n for n, a in enumerate(coefficients[3:], 3)), k.zeros(centre.shape))
         swing = swing + abs(rest) * radius ** (order + 1)
@@ -97,8 +98,25 @@ def _parabola(a: flint.arb, b: flint.arb, c: flint.arb, radius: flint.arb, swing
     return hull + flint.arb(0, 1) * swing
 
 
-def _taylor(k: Balls, network: Network, x: np.ndarray, order: int) -> list[np.ndarray]:
-    """Return the coefficients up to an order at points, one array for each order."""
+def taylor(k: Any, network: Network, x: np.ndarray, order: int) -> list[np.ndarray]:
+    """Return the Taylor coefficients of a network of one input and one output.
+
+    Parameters
+    ----------
+    k : Kind
+        The kind of number.
+    network : Network
+        The function.
+    x : array, shape (points,)
+        Where.
+    order : int
+        The highest order.
+
+    Returns
+    -------
+    list of array, shape (points,)
+        f⁽ⁿ⁾(x) / n! for each order.
+    """
     one = k.weight(np.ones((1, len(x), 1)))
     given = [x[None, :, None], one, *[None] * (order - 1)][: order + 1]
     jet = Jets(k, network, Jet(IndexSet.full(1, order), given)).run(order)
