@@ -29,6 +29,7 @@ def test_examples_in_docstrings_run(name):
 def test_examples_in_pages_run(page, monkeypatch, tmp_path):
     (tmp_path / "examples").symlink_to(ROOT / "examples")
     monkeypatch.chdir(tmp_path)  # what they write stays there
+    importlib.import_module("neuralgebra.functions.catalogue")  # which fills the rows that a page may add to
     activations = importlib.import_module("neuralgebra.functions.activation")
     monkeypatch.setattr(activations, "_ROWS", dict(activations._ROWS))
     assert doctest.testfile(str(page), module_relative=False).failed == 0
