@@ -194,6 +194,9 @@ def evaluated(loops: Sequence[Loop], memory: Memory) -> None:
         memory.setdefault(buffer, np.full(buffer.size, np.nan))[places(a.target, loop.extents)] = value
 
 
+_NAMES = {"select": "where", "largest": "maximum"}  # what NumPy calls them
+
+
 def _value(e: Expression, box: Sequence[int], memory: Memory) -> Any:
     if isinstance(e, Load):
         buffer = e.access.buffer
@@ -205,4 +208,4 @@ def _value(e: Expression, box: Sequence[int], memory: Memory) -> Any:
     arguments = [_value(a, box, memory) for a in e.arguments]
     if e.function == "limited_exp":
         return np.exp(np.clip(arguments[0], -708, 709))
-    return np.where(*arguments) if e.function == "select" else getattr(np, e.function)(*arguments)
+    return getattr(np, _NAMES.get(e.function, e.function))(*arguments)
