@@ -9,42 +9,20 @@ from __future__ import annotations
 
 import math
 import numbers
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
-from neuralgebra.algebra.assembly import ULPS, Assembled, assembled
-from neuralgebra.algebra.cells import Cell, of_relation, together
+from neuralgebra.algebra.assembly import ULPS, Assembled
 from neuralgebra.algebra.certificate import Certificate, Execution
-from neuralgebra.algebra.elementary import elementary
-from neuralgebra.algebra.gate import chosen
-from neuralgebra.algebra.products import expanded
-from neuralgebra.algebra.relations import one_sided, relation
-from neuralgebra.algebra.schedule import Schedule, scheduled
-from neuralgebra.algebra.sensitivity import Range, gains, sensitivities
-from neuralgebra.algebra.univariate import fitted, interpolated
-from neuralgebra.algebra.wiring import by_gate, by_knots, by_relation, folds, product_by_gate, sawtooth, shrunk
-from neuralgebra.arithmetic.balls import Balls
-from neuralgebra.arithmetic.rationals import Rationals, ends, nearest
-from neuralgebra.calculus.indices import IndexSet
-from neuralgebra.calculus.jet import Jet
-from neuralgebra.calculus.propagate import Jets
-from neuralgebra.errors import (
-    DtypeError,
-    InputError,
-    NotCertifiedError,
-    UnsupportedError,
-    UsageError,
-    shown,
-)
+from neuralgebra.algebra.compiler import Compiler
+from neuralgebra.errors import DtypeError, InputError, UsageError, shown
 from neuralgebra.functions.activation import Activation
 from neuralgebra.functions.activation import activation as named
 from neuralgebra.network.box import Box, box_of
-from neuralgebra.network.layers import Elementwise, Multiply
+from neuralgebra.network.layers import Elementwise
 from neuralgebra.network.network import Network
-from neuralgebra.network.units import functions_of
 
 __all__ = ["Plain", "plain"]
 
@@ -155,7 +133,8 @@ def plain(
     if objective not in _OBJECTIVES:
         raise UsageError(f"objective={shown(repr(objective))} received; one of {', '.join(_OBJECTIVES)} expected.")
     function = _activation(network, activation)
-    return _Compiler(network, function, box, _dtype(network, dtype), tol, objective).run()
+    number = _dtype(network, dtype)
+    return _result(network, function, box, Compiler(network, function, box, number, tol, objective).run(), number)
 
 
 def _domain(network: Network, domain: Any) -> Box:
@@ -190,12 +169,6 @@ def _dtype(network: Network, dtype: Any) -> np.dtype:
 
 
 _OBJECTIVES = ("parameters", "neurons", "depth")
-_PIECEWISE = ("relu", "leaky_relu", "prelu")
-# The share of the tolerance for gates, the rest is for what is rounded; and how large the roundings of a neuron are
-# taken to be, in half units of the last place: more where the gates behind it magnify them.
-_ATTEMPTS = ((0.995, 12.0), (0.7, 12.0), (0.7, 600.0), (0.4, 600.0), (0.4, 3e4), (0.1, 3e4))
-_WIDENINGS, _WIDEST = 6, 0.01  # of ranges by errors of values: how often, and by which part of them at first
-_HOPELESS = 1e4  # times the tolerance: further attempts would not come so far
 _BESIDE = ("identity", "square")  # what powers of networks are made of
 
 
@@ -217,260 +190,23 @@ def _activation(network: Network, given: str | Activation | None) -> Activation:
     return found[0]
 
 
-_ONE = Rationals().scalar(1)
+def _result(network: Network, function: Activation, box: Box | None, made: Assembled, dtype: np.dtype) -> Plain:
+    plain = Network.from_layers(
+        made.layers,
+        function,
+        input_names=network.input_names,
+        output_names=network.output_names,
+        input_shape=network.input_shape,
+        output_shape=network.output_shape,
+    )
+    if box is None:
+        return Plain(plain, None, None)
+    real, executed = (
+        Certificate(_upwards(bounds), box, plain.digest.hex(), network.digest.hex(), execution)
+        for bounds, execution in ((made.error, None), (made.executed, Execution(dtype.name, ULPS)))
+    )
+    return Plain(plain, real, executed)
 
 
-class _Compiler:
-    """One network on its way to plain layers."""
-
-    def __init__(
-        self,
-        network: Network,
-        function: Activation,
-        box: Box | None,
-        dtype: np.dtype,
-        tol: float | None,
-        objective: str = "parameters",
-    ) -> None:
-        self.network, self.function, self.box, self.dtype, self.tol = network, function, box, dtype, tol
-        self.objective = objective
-        self.simple = expanded(elementary(network), function)
-        self.proven = _nowhere(self.simple) if box is None else _ranges(self.simple, box)
-        self._widen([np.zeros(size) for size in self.simple.sizes])
-        self.units = sum(self.simple.sizes[p] for p, n in enumerate(self.simple.nodes, 1) if _computes(n.layer))
-        self.share, self.care = 0.0, 0.0
-
-    def _widen(self, slack: Sequence[np.ndarray]) -> None:
-        """Let values be off by some slack: cells are made for ranges that are wider by it."""
-        self.slack = slack
-        self.ranges = [(low - s, high + s) for (low, high), s in zip(self.proven, slack, strict=True)]
-        self.gains = _ones(self.simple) if self.box is None else gains(self.simple, self.ranges)
-        self._expect_defined()
-        self.sensitivities = sensitivities(self.simple, self.gains)
-
-    def _expect_defined(self) -> None:
-        """Raise an error where a function may leave its domain on the box, or its slope has no bound."""
-        for place, gain in self.gains.items():
-            layer = self.simple.nodes[place - 1].layer
-            if not np.isfinite(gain).all() and isinstance(layer, Elementwise):
-                unit = int(np.flatnonzero(~np.isfinite(gain))[0])
-                function = list(functions_of(layer, len(gain)))[unit]
-                low, high = (end[unit] for end in self.ranges[self.simple.nodes[place - 1].inputs[0]])
-                raise NotCertifiedError(
-                    f"{function} of an argument in [{low:.6g}, {high:.6g}] received; nothing narrower is proven of it, "
-                    "and there the function is not defined, or its slope has no bound.\nA smaller domain expected."
-                )
-
-    def run(self) -> Plain:
-        """Return the plain network of the largest share of the tolerance for gates that leaves enough for the rest."""
-        if self.tol is None:
-            return self._result(self._made())
-        least = math.inf
-        for share, self.care in _ATTEMPTS:
-            self.share = share / max(1, self.units)
-            made = self._made()
-            least = min(least, float(made.executed.max()))
-            if least <= self.tol:
-                return self._result(made)
-            if least > _HOPELESS * self.tol:
-                break
-        raise NotCertifiedError(
-            f"tol={self.tol:g} received; {least:.3g} is what is proven of plain layers of {self.function} in "
-            f"{self.dtype} on this domain.\nA larger tolerance, float64 or a smaller domain expected."
-        )
-
-    def _made(self) -> Assembled:
-        """Return layers in which no value leaves the range that the cells behind it are made for."""
-        if self.tol is not None:
-            self._widen([self._allowed(place) for place in range(len(self.proven))])
-        for _ in range(_WIDENINGS):
-            made = self._assembled()
-            errors = [made.errors.get(place, np.zeros(size)) for place, size in enumerate(self.simple.sizes)]
-            if self.box is None or all((e <= s).all() for e, s in zip(errors, self.slack, strict=True)):
-                return made
-            if not all(np.isfinite(e).all() for e in errors):
-                break
-            self._widen([np.where(e > s, 2 * e, s) for e, s in zip(errors, self.slack, strict=True)])
-        return replace(made, executed=np.full_like(made.executed, math.inf), error=np.full_like(made.error, math.inf))
-
-    def _allowed(self, place: int) -> np.ndarray:
-        """Return about how far a value may be off: by the tolerance, if the outputs depend on it as on themselves."""
-        assert self.tol is not None
-        if place == 0:
-            return self.slack[0]
-        low, high = self.proven[place]
-        share = self.tol * self.share / np.maximum(self.sensitivities[place].max(axis=0), 1e-300)
-        return np.asarray(np.minimum(2 * share, _WIDEST * np.maximum(abs(low), abs(high))))
-
-    def _assembled(self) -> Assembled:
-        cells = {p: self._cell(p) for p, n in enumerate(self.simple.nodes, 1) if _computes(n.layer)}
-        schedule = self._schedule(cells)
-        hands = {
-            place: self._hand(place)
-            for place, (first, last) in enumerate(zip(schedule.first, schedule.last, strict=True))
-            if first < last
-        }
-        return assembled(self.simple, self.function, cells, hands, schedule, self.ranges, self.dtype)
-
-    def _schedule(self, cells: dict[int, Cell]) -> Schedule:
-        arguments = [(), *(node.inputs for node in self.simple.nodes)]
-        latencies = [cells[p].depth if p in cells else 0 for p in range(len(arguments))]
-        costs = [self._hand_cost(p) * size for p, size in enumerate(self.simple.sizes)]
-        return scheduled(arguments, latencies, costs, self.simple.output)
-
-    def _hand_cost(self, place: int) -> int:
-        if self.box is not None and one_sided(self.function, 0.0):
-            return 1
-        exact = relation(named("identity"), self.function)
-        return 1 if exact is None else len(exact.terms)
-
-    # Cells ------------------------------------------------------------------------------------------------------
-
-    def _cell(self, place: int) -> Cell:
-        layer, size = self.simple.nodes[place - 1].layer, self.simple.sizes[place]
-        if isinstance(layer, Multiply):
-            return self._products(place)
-        assert isinstance(layer, Elementwise)
-        cells = [self._unit(place, i, f) for i, f in enumerate(functions_of(layer, size))]
-        return together(cells, [(i,) for i in range(size)], size)
-
-    def _unit(self, place: int, unit: int, function: Activation) -> Cell:
-        found, gain = relation(function, self.function), float(self.gains[place][unit])
-        if found is not None:
-            return of_relation(found, gain)
-        if self.tol is None:
-            raise self._refused(f"{function} as neurons of {self.function}")
-        if function.name == "square":
-            return self._square(gain / 2, self._tolerance(place, unit))
-        (argument,) = self.simple.nodes[place - 1].inputs
-        low, high = (float(end[unit]) for end in self.ranges[argument])
-        return self._univariate(function, low, high, self._tolerance(place, unit), gain)
-
-    def _univariate(self, function: Activation, low: float, high: float, tol: float, gain: float) -> Cell:
-        """Return the cell of any function on a range."""
-        middle, radius = (low + high) / 2, nearest(1 / shrunk((high - low) / 2 + abs(low + high) * 2.0**-50))
-        target = Network.function(function) @ Network.from_layers([([[radius]], [middle])])
-        if self.function.name in _PIECEWISE:
-            found = relation(named("relu"), self.function)
-            assert found is not None
-            return by_relation(by_knots(interpolated(target, tol), middle, radius, gain), found)
-        return by_gate(fitted(self.function, target, tol, self.dtype, self.care), middle, radius, _ONE, gain)
-
-    def _square(self, size: float, tol: float) -> Cell:
-        """Return the cell of v² for |v| up to a size."""
-        alpha = self._scale(size)
-        scale = 1 / alpha**2
-        if self.function.name in _PIECEWISE:
-            return self._teeth([[alpha]], (1,), scale, tol, [2 * size])
-        gate = chosen(self.function, tol / float(nearest(scale)), self.dtype, True, worst=self.care)
-        return by_gate(gate, 0.0, 1 / alpha, scale, 2 * size)
-
-    def _scale(self, size: float) -> Any:
-        """Return by what arguments up to a size are multiplied; 1 for the square, a gate that is exact everywhere."""
-        return shrunk(0.0 if self.function.name == "square" else size)
-
-    def _teeth(self, forms: Any, signs: Sequence[int], scale: Any, tol: float, gains: Sequence[float]) -> Cell:
-        pieces = math.sqrt(float(nearest(scale)) / (tol * (8 if len(signs) == 1 else 4))) * (1 - 1e-12)
-        teeth = folds(pieces, len(signs), self.objective)
-        found = relation(named("relu"), self.function)
-        assert found is not None
-        return by_relation(sawtooth(forms, signs, scale, teeth, gains), found)
-
-    def _products(self, place: int) -> Cell:
-        if self.box is None or self.tol is None:
-            raise self._refused(f"a product as neurons of {self.function}")
-        size, gain = self.simple.sizes[place], self.gains[place]
-        cells = [self._product((float(gain[1, i]), float(gain[0, i])), self._tolerance(place, i)) for i in range(size)]
-        return together(cells, [(i, size + i) for i in range(size)], 2 * size)
-
-    def _product(self, sizes: tuple[float, float], tol: float) -> Cell:
-        """Return the cell of u·v for |u| and |v| up to given sizes."""
-        alpha, beta = (self._scale(size) for size in sizes)
-        scale, gains = 1 / (alpha * beta), (sizes[1], sizes[0])
-        if self.function.name in _PIECEWISE:
-            forms = [[alpha / 2, beta / 2], [alpha / 2, -beta / 2]]
-            return self._teeth(forms, (1, -1), scale, tol, gains)
-        gate = chosen(self.function, tol / float(nearest(scale)), self.dtype, True, worst=self.care)
-        return product_by_gate(gate, (alpha, beta), gains)
-
-    def _tolerance(self, place: int, unit: int) -> float:
-        """Return how far a value may be off: a share of the tolerance, by how much the outputs depend on it."""
-        assert self.tol is not None
-        return self.tol * self.share / float(max(self.sensitivities[place][:, unit].max(), 1e-300))
-
-    def _hand(self, place: int) -> Cell:
-        """Return identity neurons for the value at a place."""
-        size, (low, high) = self.simple.sizes[place], self.ranges[place]
-        cells = [self._hand_unit(place, i, float(low[i]), float(high[i])) for i in range(size)]
-        return together(cells, [(i,) for i in range(size)], size)
-
-    def _hand_unit(self, place: int, unit: int, low: float, high: float) -> Cell:
-        found = None if self.box is None else one_sided(self.function, low)
-        found = relation(named("identity"), self.function) if found is None else found
-        if found is not None:
-            return of_relation(found, 1.0)
-        if self.tol is None:
-            raise self._refused(f"a value handed on through a layer of {self.function}")
-        alpha = shrunk(max(-low, high))
-        gate = chosen(
-            self.function, self._tolerance(place, unit) * float(nearest(alpha)), self.dtype, False, worst=self.care
-        )
-        return by_gate(gate, 0.0, 1 / alpha, 1 / alpha, 1.0)
-
-    def _refused(self, what: str) -> Exception:
-        if self.box is None:
-            return UnsupportedError(f"{what} is not exact; a domain and a tolerance expected: plain(σ, domain, tol).")
-        return NotCertifiedError(f"{what} is not covered.")
-
-    # Result -----------------------------------------------------------------------------------------------------
-
-    def _result(self, made: Assembled) -> Plain:
-        plain = Network.from_layers(
-            made.layers,
-            self.function,
-            input_names=self.network.input_names,
-            output_names=self.network.output_names,
-            input_shape=self.network.input_shape,
-            output_shape=self.network.output_shape,
-        )
-        if self.box is None:
-            return Plain(plain, None, None)
-        executed = self._certificate(plain, made.executed, self._execution())
-        return Plain(plain, self._certificate(plain, made.error), executed)
-
-    def _execution(self) -> Execution:
-        return Execution(self.dtype.name, ULPS)
-
-    def _certificate(self, plain: Network, bounds: np.ndarray, execution: Execution | None = None) -> Certificate:
-        assert self.box is not None
-        hashes = plain.digest.hex(), self.network.digest.hex()
-        upper = np.where(bounds > 0, np.nextafter(bounds, np.inf), 0.0)
-        return Certificate(tuple(upper.tolist()), self.box, *hashes, execution)
-
-
-def _computes(layer: Any) -> bool:
-    return isinstance(layer, Elementwise | Multiply)
-
-
-def _nowhere(network: Network) -> list[Range]:
-    """Return ranges that stand for none: without a domain no bound is asked for."""
-    return [(np.zeros(size), np.zeros(size)) for size in network.sizes]
-
-
-def _ones(network: Network) -> dict[int, np.ndarray]:
-    """Return gains that stand for none."""
-    sizes = zip(network.sizes[1:], network.nodes, strict=True)
-    shapes = [(n, node.layer) for n, node in sizes]
-    return {p: np.ones((2, n) if isinstance(x, Multiply) else n) for p, (n, x) in enumerate(shapes, 1) if _computes(x)}
-
-
-def _ranges(network: Network, box: Box) -> list[Range]:
-    """Return proven ends of the values at all places."""
-    k = Balls()
-    with k.precision():
-        x = Jet(IndexSet.full(network.input_size, 0), [k.interval(np.array(box.low), np.array(box.high))[None, None]])
-        jets = Jets(k, network, x)
-        jets.run(0, keep=True)
-        values = [jet.value[0, 0] for jet in jets.jets if jet is not None]
-        pairs = [[ends(v) if v.is_finite() else (-np.inf, np.inf) for v in value] for value in values]
-    return [(np.array([a for a, _ in pair]), np.array([b for _, b in pair])) for pair in pairs]
+def _upwards(bounds: np.ndarray) -> tuple[float, ...]:
+    return tuple(np.where(bounds > 0, np.nextafter(bounds, np.inf), 0.0).tolist())
