@@ -1,0 +1,141 @@
+"""Where a polynomial in a chain is positive, and where it is negative: proven once, by balls and bisection.
+
+The second derivative of an activation tells where it bends upwards, the derivative of a polynomial where that turns.
+"""
+
+from __future__ import annotations
+
+import functools
+import itertools
+import math
+from dataclasses import dataclass
+
+import numpy as np
+
+from neuralgebra.arithmetic.balls import Balls
+from neuralgebra.arithmetic.rationals import ends
+from neuralgebra.functions.activation import Activation, Chain
+from neuralgebra.functions.polynomial import Polynomial
+
+__all__ = ["Piece", "signs"]
+
+_SHELLS = 10  # up to 2¹⁰ on both sides of 0
+_FINE = 2.0**-44  # of a piece, relative to its place, in which the sign may stay open
+_MOST = 1000  # balls of one shell
+_BITS = 128
+
+
+@dataclass(frozen=True)
+class Piece:
+    """A closed interval of arguments.
+
+    Parameters
+    ----------
+    low, high : float
+        Its ends; neighbouring pieces share them.
+    sign : int or None
+        1, -1 or 0, the sign everywhere inside; None: not known.
+    """
+
+    low: float
+    high: float
+    sign: int | None
+
+
+@functools.lru_cache(maxsize=4096)
+def signs(function: Activation, polynomial: Polynomial) -> tuple[Piece, ...]:
+    """Return the pieces of the real line on which a polynomial in a chain has one sign.
+
+    Parameters
+    ----------
+    function : Activation
+        Whose chain and plain parameters are meant.
+    polynomial : Polynomial
+        In z, the chain and the parameters.
+
+    Returns
+    -------
+    tuple of Piece
+        From -∞ to ∞. Kinks of the function, zeros, and what is far away lie in pieces of no known sign.
+
+    Examples
+    --------
+    >>> from neuralgebra.functions.activation import activation
+    >>> import neuralgebra.functions.catalogue
+    >>> tanh = activation("tanh")
+    >>> [(p.sign, round(p.low), round(p.high)) for p in signs(tanh, tanh.row.derivative(2)) if p.sign is not None]
+    [(1, -1024, 0), (-1, 0, 1024)]
+    """
+    cuts = _kinks(function)
+    inner = list(_inside(function, polynomial, cuts))
+    low, high = (inner[0].low, inner[-1].high) if inner else (0.0, 0.0)
+    beyond = 0 if not polynomial and not any(abs(end) > 2.0**_SHELLS for cut in cuts for end in cut) else None
+    return tuple(_merged([Piece(-math.inf, low, beyond), *inner, Piece(high, math.inf, beyond)]))
+
+
+def _kinks(function: Activation) -> list[tuple[float, float]]:
+    """Return small intervals that hold the kinks, in order."""
+    k = Balls(_BITS)
+    with k.precision():
+        places = sorted(ends(k.scalar(place)) for place, _ in function.points(k))
+    return [(math.nextafter(a, -math.inf), math.nextafter(b, math.inf)) for a, b in places]
+
+
+def _inside(function: Activation, polynomial: Polynomial, cuts: list[tuple[float, float]]) -> list[Piece]:
+    """Return pieces around 0, shell by shell, as far as the domain and the patience reach."""
+    first, last = function.row.domain
+    found: list[Piece] = []
+    reach = 0.0
+    for limit in (1.0, *(2.0**n for n in range(1, _SHELLS + 1))):
+        sides = [(-limit, -reach), (reach, limit)]
+        parts = [_shell(function, polynomial, max(a, first), min(b, last), cuts) for a, b in sides]
+        if any(part is None for part in parts):
+            break
+        found = [*parts[0], *found, *parts[1]]  # type: ignore[misc]
+        reach = limit
+    return found
+
+
+def _shell(
+    function: Activation, polynomial: Polynomial, low: float, high: float, cuts: list[tuple[float, float]]
+) -> list[Piece] | None:
+    """Return the pieces of an interval; None if they are too many."""
+    if low >= high:
+        return []
+    inside = [(max(a, low), min(b, high)) for a, b in cuts if a < high and b > low]
+    edges = [low, *itertools.chain(*inside), high]
+    known = [Piece(a, b, None) for a, b in inside]
+    waiting = np.array([(a, b) for a, b in zip(edges[::2], edges[1::2], strict=True) if a < b]).reshape(-1, 2)
+    used = 0
+    while len(waiting):
+        used += len(waiting)
+        if used > _MOST:
+            return None
+        found = _signs_on(function, polynomial, waiting)
+        fine = waiting[:, 1] - waiting[:, 0] <= _FINE * np.maximum(1.0, abs(waiting).max(axis=1))
+        done = fine | [sign is not None for sign in found]
+        known += [Piece(a, b, found[i]) for i, (a, b) in enumerate(waiting.tolist()) if done[i]]
+        rest = waiting[~done]
+        middle = rest.mean(axis=1)
+        waiting = np.concatenate([np.stack([rest[:, 0], middle], 1), np.stack([middle, rest[:, 1]], 1)])
+    return sorted(known, key=lambda piece: piece.low)
+
+
+def _signs_on(function: Activation, polynomial: Polynomial, intervals: np.ndarray) -> list[int | None]:
+    k = Balls(_BITS)
+    with k.precision():
+        # One by one: what is wide beside may not lead one that is narrow astray.
+        values = [Chain(k, function, k.interval(*pair[:, None])).polynomial(polynomial)[0] for pair in intervals]
+    return [1 if v > 0 else -1 if v < 0 else 0 if v == 0 else None for v in values]
+
+
+def _merged(pieces: list[Piece]) -> list[Piece]:
+    """Return the pieces with neighbours of one sign as one."""
+    result = [pieces[0]]
+    for piece in pieces[1:]:
+        last = result[-1]
+        if piece.sign == last.sign:
+            result[-1] = Piece(last.low, piece.high, piece.sign)
+        else:
+            result.append(piece)
+    return result
