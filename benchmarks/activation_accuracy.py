@@ -26,6 +26,7 @@ from neuralgebra.arithmetic.arrays import Arrays
 from neuralgebra.arithmetic.balls import Balls
 from neuralgebra.functions import catalogue  # noqa: F401  (fills the table)
 from neuralgebra.functions.activation import Activation, Chain, activation, registered
+from neuralgebra.functions.turning import turning
 
 PRECISIONS = (320, 2400, 9600)  # bits, tried in turn until a result is known to ENOUGH bits
 ENOUGH = 100
@@ -74,8 +75,10 @@ def points(function: Activation, dtype: str, density: int = 1000, seed: int = 0)
 def _centres(function: Activation) -> list[float]:
     kinks = [float(np.max(at)) for at, _ in function.points(Arrays(np.zeros(1)))]
     ends = [end for end in function.row.domain if np.isfinite(end)]
+    turns = turning(function, function.row.value)
+    places = [low for low, *_ in turns.turns] if turns else []
     switches = [side * point for side in (-1, 1) for point in SWITCHES]
-    return [*kinks, *ends, *(function.row.turning or ()), *switches]
+    return [*kinks, *ends, *places, *switches]
 
 
 def _around(centre: float, dtype: str) -> Iterator[float]:

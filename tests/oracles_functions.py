@@ -79,3 +79,20 @@ def derivatives(name: str, parameters: dict[str, Any], z: float, order: int) -> 
             n: mpf(v.numerator) / v.denominator if isinstance(v, Fraction) else mpf(v) for n, v in parameters.items()
         }
         return list(mpmath.diffs(lambda t: FORMULAS[name](t, **values), mpf(z), order))
+
+
+# Where the value turns between rising and falling, of those functions for which it does; from the literature.
+TURNS: dict[str, tuple[float, ...]] = {
+    "gelu": (-0.7517915246935645,),
+    "gelu_tanh": (-0.7524614220710162,),
+    "silu": (-1.2784645427610738,),
+    "mish": (-1.1924312145154430,),
+    "square": (0.0,),
+    "lisht": (0.0,),
+    "gaussian": (0.0,),
+    "leaky_relu": (0.0,),
+    "prelu": (0.0,),
+    "elu": (0.0,),
+    "hardswish": (-1.5,),
+    "abs": (0.0,),
+}

@@ -134,7 +134,7 @@ def test_maximum_with_a_constant_has_slope_of_the_constant_at_the_tie() -> None:
 def test_what_the_row_states() -> None:
     row = register_expression("roof", 1 - sp.Abs(x), x, domain=(-1, 1), kinks=[Kink(0, 1, 0)], replace=True)
     assert registered()["roof"] is row
-    assert (row.domain, row.turning, row.stabilised) == ((-1.0, 1.0), None, False)
+    assert (row.domain, row.cases, row.stabilised) == ((-1.0, 1.0), True, False)
     assert activation("roof").points(Arrays(POINTS)) == [(0, 1)]
     assert pickle.loads(pickle.dumps(activation("roof"))) == activation("roof")
 

@@ -6,7 +6,6 @@ The working precision of FLINT is global; `Balls.precision()` is the context in 
 from __future__ import annotations
 
 import contextlib
-import math
 from collections.abc import Callable
 from fractions import Fraction
 from typing import Any
@@ -17,9 +16,6 @@ import numpy as np
 from neuralgebra.arithmetic.kind import ObjectKind, Value
 
 __all__ = ["Balls"]
-
-
-_TURNING_RADIUS = 1e-12
 
 
 class Balls(ObjectKind):
@@ -67,30 +63,39 @@ class Balls(ObjectKind):
         """Return the balls that contain [low, high], coordinate by coordinate."""
         return self.each(lambda a, b: self.scalar(a).union(self.scalar(b)), low, high)
 
-    def enclose(
-        self,
-        function: Callable[[Value], Value],
-        x: Value,
-        turning: tuple[float, ...],
-        domain: tuple[float, float] = (-math.inf, math.inf),
-    ) -> Value:
-        """Return the hull of a function over wide balls, given where it turns; tight, and exact balls stay exact.
+    def ends(self, x: Value) -> Value | None:
+        """Return both ends along a new first axis, None where all balls are exact."""
+        if all(map(flint.arb.is_exact, x.flat)):
+            return None
+        return np.stack([self.each(flint.arb.lower, x), self.each(flint.arb.upper, x)])
 
-        Balls that leave the domain, where the turning points say nothing, are put through the function as they are.
-        """
-        low, high = self.each(flint.arb.lower, x), self.each(flint.arb.upper, x)
-        if np.all(low == high):
-            return function(x)
-        first, last = map(flint.arb, domain)
-        if not all(a >= first and b <= last for a, b in zip(low.flat, high.flat, strict=True)):
-            return function(x)
-        result = function(low)
-        result = self.each(flint.arb.union, result, function(high))
-        for point in turning:
-            near = flint.arb(point, _TURNING_RADIUS * max(1.0, abs(point)))
-            inside = function(self.fill(x, near))
-            result = self.each(lambda r, v, z, near=near: r.union(v) if z.overlaps(near) else r, result, inside, x)
-        return result
+    def within(self, x: Value, low: float, high: float) -> np.ndarray:
+        """Return whether balls lie within [low, high]."""
+        inside: np.ndarray = self.each(lambda v: bool(v >= low and v <= high), x).astype(bool)
+        return inside
+
+    def meets(self, x: Value, low: float, high: float) -> np.ndarray:
+        """Return whether balls may have a number of [low, high]."""
+        touching: np.ndarray = self.each(lambda v: not (v < low or v > high), x).astype(bool)
+        return touching
+
+    def part(self, x: Value, low: float, high: float) -> Value:
+        """Return balls that contain what balls have in common with [low, high]; the nearest end if there is nothing."""
+        return self.interval(
+            *(self.clip(end, low, high) for end in (self.each(flint.arb.lower, x), self.each(flint.arb.upper, x)))
+        )
+
+    def where(self, chosen: np.ndarray, yes: Value, no: Value) -> Value:
+        """Return `yes` where it is chosen, else `no`."""
+        return np.where(chosen, yes, no)
+
+    def union(self, a: Value, b: Value) -> Value:
+        """Return balls that contain both."""
+        return self.each(flint.arb.union, a, b)
+
+    def meet(self, a: Value, b: Value) -> Value:
+        """Return balls that contain what is in both; of one that is not finite nothing is used."""
+        return self.each(_meet, a, b)
 
     def where_greater(self, a: Value, b: Any, yes: Any, no: Any) -> Value:
         """Return `yes` where a > b, else `no`; the hull of both where undecided."""
@@ -134,6 +139,12 @@ class Balls(ObjectKind):
             raise AttributeError(name)
         method = getattr(flint.arb, name)
         return lambda x: self.each(method, x)
+
+
+def _meet(a: flint.arb, b: flint.arb) -> flint.arb:
+    if not b.is_finite() or b.contains(a):  # rounds nothing
+        return a
+    return a.intersection(b) if a.is_finite() else b
 
 
 def _where_greater(a: flint.arb, b: flint.arb, yes: flint.arb, no: flint.arb) -> flint.arb:

@@ -14,7 +14,7 @@ import numpy as np
 from neuralgebra.arithmetic.balls import Balls
 from neuralgebra.arithmetic.directed import Ends
 
-__all__ = ["PI", "around", "between", "function", "outward", "power"]
+__all__ = ["PI", "between", "by_balls", "function", "outward", "power"]
 
 _BITS = 80
 _BALLS = Balls(_BITS)
@@ -57,10 +57,12 @@ def between(value: int | Fraction) -> tuple[float, float]:
         return outward(_BALLS.scalar(value))
 
 
-def around(point: float) -> tuple[float, float]:
-    """Return ends between which lies what is known to a part in 10¹²; 0 is exact."""
-    radius = 1e-12 * max(1.0, abs(point)) if point else 0.0
-    return point - radius, point + radius
+def by_balls(function: Callable[[Balls, np.ndarray], np.ndarray], ends: Ends) -> Ends:
+    """Return bounds of a function of a kind of number and arrays, over intervals."""
+    with _BALLS.precision():
+        found = [outward(ball) for ball in function(_BALLS, _BALLS.interval(*ends)).flat]
+    low, high = np.array(found).reshape(-1, 2).T
+    return low.reshape(ends[0].shape), high.reshape(ends[0].shape)
 
 
 def _by_balls(apply: Callable[..., flint.arb], *arrays: Ends) -> Ends:

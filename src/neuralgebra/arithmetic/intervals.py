@@ -63,7 +63,7 @@ class Interval:
         return self.low, self.high
 
     @property
-    def exact(self) -> bool:
+    def thin(self) -> bool:
         """Whether both ends are one array."""
         return self.low is self.high
 
@@ -78,16 +78,16 @@ class Interval:
     def each(self, function: Callable[[np.ndarray], np.ndarray]) -> Interval:
         """Return what a rearrangement makes of both ends."""
         low = function(self.low)
-        return Interval(low, low if self.exact else function(self.high))
+        return Interval(low, low if self.thin else function(self.high))
 
     def __getitem__(self, key: Any) -> Interval:
         return self.each(lambda a: a[key])
 
     def __neg__(self) -> Interval:
-        return Interval(-self.low) if self.exact else Interval(-self.high, -self.low)
+        return Interval(-self.low) if self.thin else Interval(-self.high, -self.low)
 
     def __abs__(self) -> Interval:
-        if self.exact:
+        if self.thin:
             return Interval(np.abs(self.low))
         return Interval(np.maximum(0.0, np.maximum(self.low, -self.high)), np.maximum(-self.low, self.high))
 
@@ -95,7 +95,7 @@ class Interval:
         b = Interval.of(other)
         with quiet():
             low, high = sums(self.low, b.low)
-            return Interval(low, high if self.exact and b.exact else sums(self.high, b.high)[1])
+            return Interval(low, high if self.thin and b.thin else sums(self.high, b.high)[1])
 
     def __sub__(self, other: Any) -> Interval:
         return self + -Interval.of(other)
@@ -116,16 +116,16 @@ class Interval:
         return Interval.of(other) / self
 
     def __pow__(self, exponent: int) -> Interval:
-        if exponent % 2 and not self.exact:
+        if exponent % 2 and not self.thin:
             return Interval((Interval(self.low) ** exponent).low, (Interval(self.high) ** exponent).high)
         return functools.reduce(lambda a, b: a * b, [self if exponent % 2 else abs(self)] * exponent)
 
     def __matmul__(self, other: Any) -> Interval:
         b = Interval.of(other)
         with quiet():
-            if self.exact and b.finite:
+            if self.thin and b.finite:
                 return Interval(*matrix_product(self.low, b.ends, left=True))
-            if b.exact and self.finite:
+            if b.thin and self.finite:
                 return Interval(*matrix_product(b.low, self.ends, left=False))
             terms = (self[..., :, j, None] * b[..., j, None, :] for j in range(b.shape[-2]))
             return functools.reduce(lambda a, b: a + b, terms)
@@ -136,7 +136,7 @@ class Interval:
     @property
     def finite(self) -> bool:
         """Whether all ends are finite."""
-        return bool(np.isfinite(self.low).all() and (self.exact or np.isfinite(self.high).all()))
+        return bool(np.isfinite(self.low).all() and (self.thin or np.isfinite(self.high).all()))
 
     __radd__ = __add__
     __rmul__ = __mul__
@@ -189,7 +189,7 @@ class Intervals(ObjectKind):
         """Return the parts joined along one axis."""
         known = [Interval.of(p) for p in parts]
         low = np.concatenate([p.low for p in known], axis)
-        return Interval(low, low if all(p.exact for p in known) else np.concatenate([p.high for p in known], axis))
+        return Interval(low, low if all(p.thin for p in known) else np.concatenate([p.high for p in known], axis))
 
     def total(self, x: Value, axis: int) -> Interval:
         """Return the sum along one axis, which disappears."""
@@ -223,19 +223,41 @@ class Intervals(ObjectKind):
     def where(self, chosen: np.ndarray, yes: Any, no: Any) -> Interval:
         """Return `yes` where it is chosen, else `no`."""
         a, b = Interval.of(yes), Interval.of(no)
-        return Interval(np.where(chosen, a.low, b.low), np.where(chosen, a.high, b.high))
+        low = np.where(chosen, a.low, b.low)
+        return Interval(low, low if a.thin and b.thin else np.where(chosen, a.high, b.high))
 
-    def hull(self, a: Any, b: Any) -> Interval:
+    def union(self, a: Any, b: Any) -> Interval:
         """Return the least interval that contains both."""
         a, b = Interval.of(a), Interval.of(b)
         return Interval(np.minimum(a.low, b.low), np.maximum(a.high, b.high))
+
+    def meet(self, a: Any, b: Any) -> Interval:
+        """Return what is in both."""
+        a, b = Interval.of(a), Interval.of(b)
+        return Interval(np.maximum(a.low, b.low), np.minimum(a.high, b.high))
+
+    def ends(self, x: Interval) -> Interval | None:
+        """Return both ends along a new first axis, None where all numbers are exact."""
+        return None if x.thin else Interval(np.stack(x.ends))
+
+    def within(self, x: Interval, low: float, high: float) -> np.ndarray:
+        """Return whether intervals lie within [low, high]."""
+        return (x.low >= low) & (x.high <= high)
+
+    def meets(self, x: Interval, low: float, high: float) -> np.ndarray:
+        """Return whether intervals have a number of [low, high]."""
+        return (x.low <= high) & (x.high >= low)
+
+    def part(self, x: Interval, low: float, high: float) -> Interval:
+        """Return what intervals have in common with [low, high]; the nearest end if there is nothing."""
+        return Interval(np.clip(x.low, low, high), np.clip(x.high, low, high))
 
     def where_greater(self, a: Value, b: Any, yes: Any, no: Any) -> Interval:
         """Return `yes` where a > b, else `no`; the hull of both where undecided."""
         a, b = Interval.of(a), Interval.of(b)
         decided = self.where(a.low > b.high, yes, no)
         undecided = (a.low <= b.high) & (a.high > b.low)
-        return self.where(undecided, self.hull(yes, no), decided) if undecided.any() else decided
+        return self.where(undecided, self.union(yes, no), decided) if undecided.any() else decided
 
     def maximum(self, a: Value, b: Any) -> Interval:
         """Return the larger of both."""
@@ -267,27 +289,17 @@ class Intervals(ObjectKind):
 
     def __getattr__(self, name: str) -> Callable[[Value], Interval]:
         function = elementary.function(name)
-        return lambda x: Interval(*function(Interval.of(x).ends))
+        return lambda x: _made(*function(Interval.of(x).ends))
 
-    def enclose(
-        self,
-        function: Callable[[Value], Value],
-        x: Interval,
-        turning: tuple[float, ...],
-        domain: tuple[float, float] = (-np.inf, np.inf),
-    ) -> Value:
-        """Return the hull of a function over intervals, given where it turns.
+    def mended(self, value: Interval, z: Interval, again: Callable[[Any, Value], Value]) -> Interval:
+        """Return values with those that overflowed on the way computed again by balls, whose exponents have no end."""
+        lost = ~(np.isfinite(value.low) & np.isfinite(value.high)) & np.isfinite(z.low) & np.isfinite(z.high)
+        if value.shape != z.shape or not lost.any():
+            return value
+        low, high = value.low.copy(), value.high.copy()
+        low[lost], high[lost] = elementary.by_balls(again, (z.low[lost], z.high[lost]))
+        return Interval(low, high)
 
-        Intervals that leave the domain, where the turning points say nothing, are put through the function as they are.
-        """
-        if x.exact:
-            return function(x)
-        ends = self.broadcast(function(Interval(np.stack(x.ends))), (2, *x.shape))
-        result = self.hull(ends[0], ends[1])
-        for point in turning:
-            near = elementary.around(point)
-            inside = (x.low <= near[1]) & (x.high >= near[0])
-            if inside.any():
-                result = self.where(inside, self.hull(result, function(self.fill(x, Interval(*near)))), result)
-        outside = (x.low < domain[0]) | (x.high > domain[1])
-        return self.where(outside, function(x), result) if outside.any() else result
+
+def _made(low: np.ndarray, high: np.ndarray) -> Interval:
+    return Interval(low, low if np.array_equal(low, high) else high)

@@ -10,8 +10,9 @@ from typing import Any
 
 from neuralgebra.arithmetic.kind import Value
 from neuralgebra.calculus.jet import Jet, convolve, total
-from neuralgebra.functions.activation import Activation, Chain, encloses
+from neuralgebra.functions.activation import Activation, Chain
 from neuralgebra.functions.polynomial import Monomial, Polynomial
+from neuralgebra.functions.turning import hull
 
 __all__ = ["Series", "euler"]
 
@@ -58,15 +59,13 @@ class Series:
         self._known: dict[tuple[Any, int], Value | None] = {}
 
     def function(self, function: Activation, order: int) -> Value | None:
-        """Return one level of a function with this chain; values that are sets are the hull."""
-        if order == 0 and encloses(self.k):
-            return function(self.k, self.z.value)
+        """Return one level of a function with this chain."""
         return self.level(function.row.value, order)
 
     def level(self, polynomial: Polynomial, order: int) -> Value | None:
-        """Return one level of a polynomial in z and the chain; level 0 always as an array."""
+        """Return one level of a polynomial in z and the chain; level 0 always as an array, of hulls if of sets."""
         if order == 0:
-            return self._once(polynomial, 0, lambda p, _: self.chain.polynomial(p))
+            return self._once(polynomial, 0, lambda p, _: hull(self.chain, p))
         return self._once(polynomial, order, self._polynomial) if polynomial else None
 
     def _once(self, key: Any, order: int, compute: Callable[[Any, int], Value | None]) -> Value | None:

@@ -12,10 +12,7 @@ condition of the function itself: sech² is a chain function of its own, not 1 -
 from __future__ import annotations
 
 import difflib
-import functools
-import itertools
 import math
-import operator
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from fractions import Fraction
@@ -26,8 +23,9 @@ import numpy as np
 from neuralgebra.arithmetic.arrays import quiet
 from neuralgebra.arithmetic.kind import Value
 from neuralgebra.errors import InputError, UnsupportedError, shown
-from neuralgebra.functions.polynomial import Monomial, Polynomial
+from neuralgebra.functions.chain import Chain
 from neuralgebra.functions.row import Definition, Element, Kink, Number, Row, parsed, resolved
+from neuralgebra.functions.turning import hull
 
 __all__ = [
     "Activation",
@@ -37,7 +35,6 @@ __all__ = [
     "Kink",
     "Row",
     "activation",
-    "encloses",
     "found",
     "register",
     "registered",
@@ -117,14 +114,8 @@ class Activation:
         >>> activation("relu").derivative(Symbols(), z, 1)[0]
         Piecewise((1, x > 0), (0, True))
         """
-
-        def exact(z: Value) -> Value:
-            return Chain(kind, self, z).polynomial(self.row.derivative(order))
-
         with quiet():
-            if order == 0 and self.row.turning is not None and encloses(kind):
-                return kind.enclose(exact, z, self.row.turning, self.row.domain)
-            return exact(z)
+            return hull(Chain(kind, self, z), self.row.derivative(order))
 
     @property
     def base(self) -> Activation:
@@ -166,102 +157,6 @@ class Activation:
         """Return place and order of each kink, as numbers of a kind."""
         constants, given = self.constants(kind), dict(self.parameters)
         return [(resolved(kink.at, constants), resolved(kink.order, given)) for kink in self.row.kinks]
-
-
-class Chain:
-    """The chain functions of one activation at one argument, evaluated when first asked for.
-
-    Parameters
-    ----------
-    kind : Kind
-        The kind of number.
-    activation : Activation
-        The function.
-    z : array
-        Its argument, any shape.
-    """
-
-    def __init__(self, kind: Any, activation: Activation, z: Value) -> None:
-        self.kind, self.activation, self.z = kind, activation, z
-        self.values: dict[str, Any] = {"z": z, **activation.constants(kind)}
-        self.parameters = dict(self.values)
-
-    def variable(self, name: str) -> Value:
-        """Return the value of z, a parameter or a chain function."""
-        if name not in self.values:
-            element = self.activation.row.elements[name]
-            self.values[name] = self.kind.keep(self._evaluate(element), name)
-        return self.values[name]
-
-    def _evaluate(self, element: Element) -> Value:
-        if self.kind.in_loops:  # of a program, in which chain functions are steps of their own
-            return self.kind.primitive(self.activation, element, self.z)
-        if self.kind.floating and self.kind.complex:
-            return element.definition(self.kind, self.z, self.parameters)
-        if self.kind.floating:
-            formula = element.stable or element.definition
-            if not element.derivative:
-                return formula(self.kind, self.z, self.parameters)
-            return self.kind.differentiable(
-                lambda z: formula(self.kind, z, self.parameters),
-                lambda z: Chain(self.kind, self.activation, z).polynomial(element.derivative),
-                self.z,
-            )
-        if element.turning is not None and encloses(self.kind):
-            return self.kind.enclose(
-                lambda z: element.definition(self.kind, z, self.parameters),
-                self.z,
-                element.turning,
-                self.activation.row.domain,
-            )
-        return element.definition(self.kind, self.z, self.parameters)
-
-    def polynomial(self, polynomial: Polynomial) -> Value:
-        """Return the value of a polynomial in z, the chain and the parameters."""
-        terms = [self._term(monomial, coefficient) for monomial, coefficient in polynomial]
-        result = functools.reduce(operator.add, terms) if terms else self.kind.number(0)
-        return result if getattr(result, "shape", None) == self.z.shape else self.kind.fill(self.z, result)
-
-    def _term(self, monomial: Monomial, coefficient: Any) -> Any:
-        value = self.monomial(monomial)
-        if value is None:
-            return self.kind.number(coefficient)
-        return value if coefficient == 1 else -value if coefficient == -1 else value * self.kind.number(coefficient)
-
-    def monomial(self, monomial: Monomial) -> Any:
-        """Return the product of the factors in turns, c z d z …, so that none overflows where the product does not."""
-        factors = _in_turns(monomial)
-        if not factors:
-            return None
-        safe = "z" in factors and factors[0] != "z" and not self._bounded
-        product = self._times_safely if safe else lambda value, name: value * self.variable(name)
-        return functools.reduce(product, factors[1:], self.variable(factors[0]))
-
-    def _times_safely(self, product: Any, name: str) -> Any:
-        """Multiply so that the limit 0 of a product of chain functions wins over an infinite z."""
-        if name == "z":
-            return self.kind.times(self.z, product)
-        return self.kind.times(product, self.variable(name))
-
-    @functools.cached_property
-    def _bounded(self) -> bool:
-        return bool(self.kind.bounded(self.z))
-
-
-@functools.cache
-def _in_turns(monomial: Monomial) -> tuple[str, ...]:
-    """Return the factors of a monomial, those other than z and those that are z alternately."""
-    exponents = dict(monomial)
-    times_z = ["z"] * exponents.pop("z", 0)
-    turns = range(max(exponents.values(), default=0))
-    names = [name for turn in turns for name, exponent in exponents.items() if turn < exponent]
-    mixed = itertools.chain.from_iterable(itertools.zip_longest(names, times_z))
-    return tuple(name for name in mixed if name is not None)
-
-
-def encloses(kind: Any) -> bool:
-    """Return whether values of a kind are sets, whose hull is to be found."""
-    return not kind.floating and hasattr(kind, "enclose")
 
 
 def _short(value: Parameter) -> str:

@@ -129,9 +129,9 @@ def register_expression(
         value,
         builder.chain(),
         domain=(float(domain[0]), float(domain[1])),
-        turning=None,
         kinks=tuple(kinks or ()),
         stabilised=False,
+        cases=expression.has(*CASES),
         fingerprint=sympy.srepr(expression.xreplace({symbol: sympy.Symbol("z")})),
     )
     return register(row, replace=replace)

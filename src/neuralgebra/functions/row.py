@@ -100,8 +100,6 @@ class Row:
         Default parameters; an int or a Fraction stays exact on symbols and balls.
     domain, range : tuple of float
         Ends of the open or closed interval of arguments, and of values at the default parameters.
-    turning : tuple of float or None
-        Points between which the function is monotone, whatever the parameters; None: not stated.
     kinks : tuple of Kink
         Where a derivative jumps.
     inverse : str, optional
@@ -110,6 +108,8 @@ class Row:
         Format -> name in that format.
     stabilised : bool
         Whether floating-point accuracy through saturation has been taken care of.
+    cases : bool
+        Whether it was made of cases, of which nobody has checked that all kinks are stated.
     fingerprint : str
         What tells a registered function from another of the same name; empty for rows of the catalogue.
     base : Row, optional
@@ -124,11 +124,11 @@ class Row:
     parameters: Mapping[str, Number] = field(default_factory=dict)
     domain: tuple[float, float] = (-np.inf, np.inf)
     range: tuple[float, float] = (-np.inf, np.inf)
-    turning: tuple[float, ...] | None = ()
     kinks: tuple[Kink, ...] = ()
     inverse: str | None = None
     names: Mapping[str, str] = field(default_factory=dict)
     stabilised: bool = True
+    cases: bool = False
     fingerprint: str = ""
     base: Row | None = None
     order: int = 0
@@ -176,7 +176,7 @@ class Row:
     def differentiated(self, order: int) -> Row:
         """Return the derivative of an order as a row of its own, always the same object.
 
-        It has the chain, parameters and domain of this one; no range, turning points or inverse are stated. A place
+        It has the chain, parameters and domain of this one; no range or inverse is stated. A place
         where only lower derivatives jump stays a kink, of order 0.
         """
         if not isinstance(order, int | np.integer) or isinstance(order, bool) or order < 0:
@@ -198,7 +198,6 @@ class Row:
             name=self.derivative_name(order),
             value=self.derivative(order),
             range=(-np.inf, np.inf),
-            turning=None,
             kinks=tuple(_lowered(kink, order) for kink in self.kinks),
             inverse=None,
             names={},

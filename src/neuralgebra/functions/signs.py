@@ -9,12 +9,13 @@ import functools
 import itertools
 import math
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
 from neuralgebra.arithmetic.balls import Balls
 from neuralgebra.arithmetic.rationals import ends
-from neuralgebra.functions.activation import Activation, Chain
+from neuralgebra.functions.chain import Chain
 from neuralgebra.functions.polynomial import Polynomial
 
 __all__ = ["Piece", "signs"]
@@ -43,7 +44,7 @@ class Piece:
 
 
 @functools.lru_cache(maxsize=4096)
-def signs(function: Activation, polynomial: Polynomial) -> tuple[Piece, ...]:
+def signs(function: Any, polynomial: Polynomial) -> tuple[Piece, ...]:
     """Return the pieces of the real line on which a polynomial in a chain has one sign.
 
     Parameters
@@ -56,7 +57,8 @@ def signs(function: Activation, polynomial: Polynomial) -> tuple[Piece, ...]:
     Returns
     -------
     tuple of Piece
-        From -∞ to ∞. Kinks of the function, zeros, and what is far away lie in pieces of no known sign.
+        From -∞ to ∞. Kinks of the function, zeros, and what is far away lie in pieces of no known sign; of a function
+        of cases nothing is known.
 
     Examples
     --------
@@ -66,6 +68,8 @@ def signs(function: Activation, polynomial: Polynomial) -> tuple[Piece, ...]:
     >>> [(p.sign, round(p.low), round(p.high)) for p in signs(tanh, tanh.row.derivative(2)) if p.sign is not None]
     [(1, -1024, 0), (-1, 0, 1024)]
     """
+    if function.row.cases:
+        return (Piece(-math.inf, math.inf, None),)
     cuts = _kinks(function)
     inner = list(_inside(function, polynomial, cuts))
     low, high = (inner[0].low, inner[-1].high) if inner else (0.0, 0.0)
@@ -73,7 +77,7 @@ def signs(function: Activation, polynomial: Polynomial) -> tuple[Piece, ...]:
     return tuple(_merged([Piece(-math.inf, low, beyond), *inner, Piece(high, math.inf, beyond)]))
 
 
-def _kinks(function: Activation) -> list[tuple[float, float]]:
+def _kinks(function: Any) -> list[tuple[float, float]]:
     """Return small intervals that hold the kinks, in order."""
     k = Balls(_BITS)
     with k.precision():
@@ -81,7 +85,7 @@ def _kinks(function: Activation) -> list[tuple[float, float]]:
     return [(math.nextafter(a, -math.inf), math.nextafter(b, math.inf)) for a, b in places]
 
 
-def _inside(function: Activation, polynomial: Polynomial, cuts: list[tuple[float, float]]) -> list[Piece]:
+def _inside(function: Any, polynomial: Polynomial, cuts: list[tuple[float, float]]) -> list[Piece]:
     """Return pieces around 0, shell by shell, as far as the domain and the patience reach."""
     first, last = function.row.domain
     found: list[Piece] = []
@@ -97,7 +101,7 @@ def _inside(function: Activation, polynomial: Polynomial, cuts: list[tuple[float
 
 
 def _shell(
-    function: Activation, polynomial: Polynomial, low: float, high: float, cuts: list[tuple[float, float]]
+    function: Any, polynomial: Polynomial, low: float, high: float, cuts: list[tuple[float, float]]
 ) -> list[Piece] | None:
     """Return the pieces of an interval; None if they are too many."""
     if low >= high:
@@ -121,11 +125,10 @@ def _shell(
     return sorted(known, key=lambda piece: piece.low)
 
 
-def _signs_on(function: Activation, polynomial: Polynomial, intervals: np.ndarray) -> list[int | None]:
+def _signs_on(function: Any, polynomial: Polynomial, intervals: np.ndarray) -> list[int | None]:
     k = Balls(_BITS)
     with k.precision():
-        # One by one: what is wide beside may not lead one that is narrow astray.
-        values = [Chain(k, function, k.interval(*pair[:, None])).polynomial(polynomial)[0] for pair in intervals]
+        values = Chain(k, function, k.interval(*intervals.T)).polynomial(polynomial)
     return [1 if v > 0 else -1 if v < 0 else 0 if v == 0 else None for v in values]
 
 
