@@ -12,7 +12,8 @@ import flint
 import numpy as np
 
 from neuralgebra.arithmetic.balls import Balls
-from neuralgebra.arithmetic.directed import Ends
+from neuralgebra.arithmetic.directed import Ends, above, below, quotients
+from neuralgebra.arithmetic.tables import Table
 
 __all__ = ["PI", "between", "by_balls", "function", "outward", "power"]
 
@@ -37,6 +38,7 @@ RISING = {
     "erf": (-1.0, 1.0),
     "ndtr": (0.0, 1.0),
 }
+_MORE = 2.0**-51
 _FAR = 2.0**20  # arguments beyond it are not reduced
 
 
@@ -84,10 +86,11 @@ def function(name: str) -> Callable[[Ends], Ends]:
     """Return an elementary function of intervals by name."""
     if name in SPECIAL:
         return SPECIAL[name]
-    apply = functools.partial(_apply, name)
     if name.startswith("_") or not (hasattr(flint.arb, name) or name in RISING):
         raise AttributeError(name)
-    return functools.partial(_rising, apply, RISING[name]) if name in RISING else functools.partial(_by_balls, apply)
+    if name in RISING:
+        return functools.partial(_rising, AT_POINTS.get(name) or functools.partial(_exactly, name), RISING[name])
+    return functools.partial(_by_balls, functools.partial(_apply, name))
 
 
 def _apply(name: str, ball: flint.arb) -> flint.arb:
@@ -96,43 +99,39 @@ def _apply(name: str, ball: flint.arb) -> flint.arb:
     return getattr(ball, name)()
 
 
-def _rising(apply: Callable[[flint.arb], flint.arb], limits: tuple[float, float], ends: Ends) -> Ends:
+def _exactly(name: str, x: np.ndarray) -> Ends:
+    """Return bounds of a function at points, by balls."""
+    return _by_balls(functools.partial(_apply, name), (x, x))
+
+
+def _rising(at: Callable[[np.ndarray], Ends], limits: tuple[float, float], ends: Ends) -> Ends:
     """Return bounds of a rising function: its values at the ends."""
-    low, high = ends
-    if low is high:
-        low, high = _by_balls(apply, ends)
-    else:
-        low, high = _by_balls(apply, (low, low))[0], _by_balls(apply, (high, high))[1]
+    low, high = at(ends[0]) if ends[0] is ends[1] else (at(ends[0])[0], at(ends[1])[1])
     return np.maximum(low, limits[0]), np.minimum(high, limits[1])
 
 
 def _cosh(ends: Ends) -> Ends:
     low, high = ends
     least = np.where((low < 0) & (high > 0), 0.0, np.minimum(np.abs(low), np.abs(high)))
-    most = np.maximum(-low, high)
-    apply = functools.partial(_apply, "cosh")
-    return np.maximum(_by_balls(apply, (least, least))[0], 1.0), _by_balls(apply, (most, most))[1]
+    most = least if low is high else np.maximum(-low, high)
+    return _rising(_cosh_at, (1.0, math.inf), (least, most))
 
 
 def _wave(name: str, top: float, ends: Ends) -> Ends:
     """Return bounds of sine or cosine, whose tops lie at that part of a period."""
-    low, high = _at_ends(name, ends)
+    low, high = _hull([AT_POINTS[name](x) for x in _points(ends)])
     tops, bottoms = _passes(ends, top, 1.0), _passes(ends, top + 0.5, 1.0)
     return np.where(bottoms, -1.0, np.maximum(low, -1.0)), np.where(tops, 1.0, np.minimum(high, 1.0))
 
 
 def _tan(ends: Ends) -> Ends:
-    low, high = _at_ends("tan", ends)
+    low, high = _hull([_exactly("tan", x) for x in _points(ends)])
     poles = _passes(ends, 0.25, 0.5)
     return np.where(poles, -np.inf, low), np.where(poles, np.inf, high)
 
 
-def _at_ends(name: str, ends: Ends) -> Ends:
-    return _hull([_by_balls(functools.partial(_apply, name), point) for point in _points(ends)])
-
-
-def _points(ends: Ends) -> list[Ends]:
-    return [(ends[0], ends[0])] if ends[0] is ends[1] else [(ends[0], ends[0]), (ends[1], ends[1])]
+def _points(ends: Ends) -> Ends | tuple[np.ndarray]:
+    return ends[:1] if ends[0] is ends[1] else ends
 
 
 def _hull(parts: list[Ends]) -> Ends:
@@ -151,7 +150,7 @@ def _passes(ends: Ends, phase: float, period: float) -> np.ndarray:
 
 def power(x: Ends, exponent: Ends) -> Ends:
     """Return bounds of powers; of negative numbers, where the exponent is an integer."""
-    low, high = _hull([_by_balls(operator.pow, point, exponent) for point in _points(x)])
+    low, high = _hull([_by_balls(operator.pow, (point, point), exponent) for point in _points(x)])
     across = (x[0] < 0) & (x[0] < x[1])
     if not across.any():
         return low, high
@@ -159,6 +158,112 @@ def power(x: Ends, exponent: Ends) -> Ends:
     return np.where(across, wide[0], low), np.where(across, wide[1], high)
 
 
+# Whole arrays of points -----------------------------------------------------------------------------------------------
+
+
+def _tabulated(name: str, table: Table, x: np.ndarray) -> Ends:
+    """Return bounds at points by a table; beyond it by the limits of the function if it has any, else by balls."""
+    low, high = table(np.clip(x, table.low, table.high))
+    before, after = x < table.low, x > table.high
+    limits = RISING.get(name, _LINE)
+    outside = before & (limits[0] == -math.inf) | after & (limits[1] == math.inf)
+    low, high = np.where(before, limits[0], low), np.where(after, limits[1], high)
+    return _completed(name, x, low, high, outside)
+
+
+def _completed(name: str, x: np.ndarray, low: np.ndarray, high: np.ndarray, missing: np.ndarray) -> Ends:
+    """Return bounds, where they are missing by balls."""
+    if missing.any():
+        low[missing], high[missing] = _exactly(name, x[missing])
+    return low, high
+
+
+_LN2 = 6.93147180369123816490e-01, 1.90821492927058770002e-10
+_SMALL_EXP = Table(lambda s: s.exp(), -0.375, 0.375)
+_SMALL_EXPM1 = Table(lambda s: s.exp() - 1, -0.375, 0.375)
+
+
+def _exp(x: np.ndarray) -> Ends:
+    """Return bounds of eˣ = 2ⁿ eʳ.
+
+    The first part of ln 2 has 33 bits, so n times it is exact; both parts together are off by less than 2⁻⁸⁵. Each of
+    two subtractions is off by at most u·0.36, n times the second part by u·2⁻²¹: eʳ changes by less than a part u.
+    """
+    n = np.rint(np.clip(x, -700.0, 709.0) * (1 / _LN2[0]))
+    r = (np.clip(x, -700.0, 709.0) - n * _LN2[0]) - n * _LN2[1]
+    low, high = _SMALL_EXP(r)
+    low, high = (np.ldexp(end, n.astype(np.intc)) for end in (low * (1 - _MORE), high * (1 + _MORE)))
+    low, high = np.where(x < -700.0, 0.0, low), np.where(x > 709.0, np.inf, high)
+    return np.where(x == 0, 1.0, low), np.where(x == 0, 1.0, high)
+
+
+def _expm1(x: np.ndarray) -> Ends:
+    small, (low, high) = np.abs(x) <= 0.375, _exp(x)
+    near = _SMALL_EXPM1(np.where(small, x, 0.0))
+    return np.where(small, near[0], below(low - 1)), np.where(small, near[1], above(high - 1))
+
+
+def _sqrt(x: np.ndarray) -> Ends:
+    """Return bounds of the square root, which IEEE 754 rounds correctly."""
+    found = np.sqrt(x)
+    return below(np.where(x >= 0, found, -np.inf)), above(np.where(x >= 0, found, np.inf))
+
+
+def _cosh_at(x: np.ndarray) -> Ends:
+    low, high = _exp(np.abs(x))
+    low = np.maximum(low, 1.0)  # from here on e + 1/e rises
+    low, high = below(low + below(1 / low)) / 2, above(high + above(1 / high)) / 2
+    return np.where(x == 0, 1.0, low), np.where(x == 0, 1.0, high)
+
+
+def _log1p(x: np.ndarray) -> Ends:
+    """Return bounds of log(1 + x), which is y + log(1 + c) for any y, with c = (x - (eʸ - 1))/eʸ."""
+    y = np.log1p(x)
+    low, high = _expm1(np.where(np.isfinite(y), y, 0.0))
+    divisor = np.maximum(below(1 + low), 0.0), above(1 + high)
+    return _corrected("log1p", x, y, quotients((below(x - high), above(x - low)), divisor))
+
+
+def _log(x: np.ndarray) -> Ends:
+    """Return bounds of log(x), which is y + log(1 + c) for any y, with c = (x - eʸ)/eʸ."""
+    y, near = np.log(x), (x >= 0.5) & (x <= 2)
+    low, high = _exp(np.where(np.isfinite(y), y, 0.0))
+    far = _corrected("log", np.where(near, 2.0, x), y, quotients((below(x - high), above(x - low)), (low, high)))
+    close = _log1p(np.where(near, x - 1, 0.0))
+    return np.where(near, close[0], far[0]), np.where(near, close[1], far[1])
+
+
+def _corrected(name: str, x: np.ndarray, y: np.ndarray, c: Ends) -> Ends:
+    """Return bounds of y + log(1 + c), where c - c² ≤ log(1 + c) ≤ c."""
+    close = (c[0] > -1e-10) & (c[1] < 1e-10)
+    low, high = below(y + (c[0] - 1e-9 * np.abs(c[0]))), above(y + c[1])
+    return _completed(name, x, low, high, ~close)
+
+
+def _ndtr_series(s: flint.arb_series) -> flint.arb_series:
+    return (s / -flint.arb(2).sqrt()).erfc() / 2
+
+
+def _tanh_series(s: flint.arb_series) -> flint.arb_series:
+    return 1 - 2 / ((2 * s).exp() + 1)
+
+
+TABLES = {
+    "tanh": Table(_tanh_series, -20.0, 20.0),
+    "ndtr": Table(_ndtr_series, -38.5, 9.0),
+    "erf": Table(lambda s: s.erf(), -6.0, 6.0),
+    "atan": Table(lambda s: s.atan(), -32.0, 32.0),
+    "sin": Table(lambda s: s.sin(), -32.0, 32.0),
+    "cos": Table(lambda s: s.cos(), -32.0, 32.0),
+}
+AT_POINTS: dict[str, Callable[[np.ndarray], Ends]] = {
+    **{name: functools.partial(_tabulated, name, table) for name, table in TABLES.items()},
+    "exp": _exp,
+    "expm1": _expm1,
+    "log1p": _log1p,
+    "log": _log,
+    "sqrt": _sqrt,
+}
 SPECIAL: dict[str, Callable[[Ends], Ends]] = {
     "cosh": _cosh,
     "sin": functools.partial(_wave, "sin", 0.25),

@@ -280,7 +280,14 @@ class Intervals(ObjectKind):
     def power(self, x: Value, exponent: Any) -> Interval:
         """Return x to a constant power."""
         x, p = Interval.of(x), Interval.of(exponent)
-        return Interval(*elementary.power(x.ends, p.ends))
+        with quiet():
+            return Interval(*elementary.power(x.ends, p.ends))
+
+    def softmaxes(self, z: Interval) -> tuple[Interval, Interval]:
+        """Return the logarithm of softmax, and softmax: 1/sᵢ = 1 + Σ exp(zⱼ - zᵢ), where each difference stands once."""
+        differences = z[..., None, :] - z[..., :, None]
+        others = self.total(self.where(np.eye(z.shape[-1], dtype=bool), 0.0, self.exp(differences)), -1)
+        return -self.log1p(others), 1 / (1 + others)
 
     @property
     def pi(self) -> Interval:
@@ -289,7 +296,7 @@ class Intervals(ObjectKind):
 
     def __getattr__(self, name: str) -> Callable[[Value], Interval]:
         function = elementary.function(name)
-        return lambda x: _made(*function(Interval.of(x).ends))
+        return lambda x: _made(function, Interval.of(x))
 
     def mended(self, value: Interval, z: Interval, again: Callable[[Any, Value], Value]) -> Interval:
         """Return values with those that overflowed on the way computed again by balls, whose exponents have no end."""
@@ -301,5 +308,7 @@ class Intervals(ObjectKind):
         return Interval(low, high)
 
 
-def _made(low: np.ndarray, high: np.ndarray) -> Interval:
+def _made(function: Callable[[Ends], Ends], x: Interval) -> Interval:
+    with quiet():
+        low, high = function(x.ends)
     return Interval(low, low if np.array_equal(low, high) else high)
