@@ -40,6 +40,7 @@ METHODS = {
     "restricted": "neuralgebra.formula.simplify:restricted",
     "fold": "neuralgebra.network.fold:fold",
     "plain": "neuralgebra.algebra.plain:plain",
+    "enclose": "neuralgebra.algebra.enclosure:enclose",
     "antiderivative": "neuralgebra.algebra.integrals:antiderivative",
     "integrate": "neuralgebra.algebra.integrals:integrate",
     "integral": "neuralgebra.algebra.quadrature:integral",
