@@ -60,7 +60,7 @@ def products(a: Ends, b: Ends) -> Ends:
 
 def quotients(a: Ends, b: Ends) -> Ends:
     """Return bounds of the quotients of all numbers between the ends, as far as they exist."""
-    if _scales(b):
+    if _scales(b) and np.isfinite(1 / b[0]).all():
         return products(a, (1 / b[0],) * 2)
     signed = np.where(b[0] == 0, 0.0, b[0]), np.where(b[1] == 0, -0.0, b[1])  # 0 as the limit from inside
     divisors = signed[:1] if b[0] is b[1] else signed

@@ -284,10 +284,10 @@ class Intervals(ObjectKind):
             return Interval(*elementary.power(x.ends, p.ends))
 
     def softmaxes(self, z: Interval) -> tuple[Interval, Interval]:
-        """Return the logarithm of softmax, and softmax: 1/sᵢ = 1 + Σ exp(zⱼ - zᵢ), where each difference stands once."""
+        """Return the logarithm of softmax, and softmax: 1/sᵢ = 1 + Σ exp(zⱼ - zᵢ), of which each is the hull."""
         differences = z[..., None, :] - z[..., :, None]
         others = self.total(self.where(np.eye(z.shape[-1], dtype=bool), 0.0, self.exp(differences)), -1)
-        return -self.log1p(others), 1 / (1 + others)
+        return -self.log1p(others), self.minimum(1 / (1 + others), 1.0)
 
     @property
     def pi(self) -> Interval:
