@@ -11,6 +11,7 @@ import math
 from dataclasses import dataclass
 from typing import Any
 
+import flint
 import numpy as np
 
 from neuralgebra.arithmetic.balls import Balls
@@ -89,32 +90,29 @@ def _inside(function: Any, polynomial: Polynomial, cuts: list[tuple[float, float
     """Return pieces around 0, shell by shell, as far as the domain and the patience reach."""
     first, last = function.row.domain
     found: list[Piece] = []
-    reach = 0.0
+    reach, complete = 0.0, True
     for limit in (1.0, *(2.0**n for n in range(1, _SHELLS + 1))):
-        sides = [(-limit, -reach), (reach, limit)]
-        parts = [_shell(function, polynomial, max(a, first), min(b, last), cuts) for a, b in sides]
-        if any(part is None for part in parts):
+        for low, high in ((-limit, -reach), (reach, limit)):
+            pieces, done = _shell(function, polynomial, max(low, first), min(high, last), cuts)
+            found, complete = (pieces + found if low < 0 else found + pieces), complete and done
+        if not complete:
             break
-        found = [*parts[0], *found, *parts[1]]  # type: ignore[misc]
         reach = limit
     return found
 
 
 def _shell(
     function: Any, polynomial: Polynomial, low: float, high: float, cuts: list[tuple[float, float]]
-) -> list[Piece] | None:
-    """Return the pieces of an interval; None if they are too many."""
+) -> tuple[list[Piece], bool]:
+    """Return the pieces of an interval, and whether they were few enough to be followed to the end."""
     if low >= high:
-        return []
+        return [], True
     inside = [(max(a, low), min(b, high)) for a, b in cuts if a < high and b > low]
     edges = [low, *itertools.chain(*inside), high]
     known = [Piece(a, b, None) for a, b in inside]
     waiting = np.array([(a, b) for a, b in zip(edges[::2], edges[1::2], strict=True) if a < b]).reshape(-1, 2)
-    used = 0
-    while len(waiting):
-        used += len(waiting)
-        if used > _MOST:
-            return None
+    used = len(waiting)
+    while len(waiting) and used <= _MOST:
         found = _signs_on(function, polynomial, waiting)
         fine = waiting[:, 1] - waiting[:, 0] <= _FINE * np.maximum(1.0, abs(waiting).max(axis=1))
         done = fine | [sign is not None for sign in found]
@@ -122,14 +120,38 @@ def _shell(
         rest = waiting[~done]
         middle = rest.mean(axis=1)
         waiting = np.concatenate([np.stack([rest[:, 0], middle], 1), np.stack([middle, rest[:, 1]], 1)])
-    return sorted(known, key=lambda piece: piece.low)
+        used += len(waiting)
+    known += [Piece(a, b, None) for a, b in waiting.tolist()]
+    return sorted(known, key=lambda piece: piece.low), not len(waiting)
 
 
 def _signs_on(function: Any, polynomial: Polynomial, intervals: np.ndarray) -> list[int | None]:
     k = Balls(_BITS)
     with k.precision():
-        values = Chain(k, function, k.interval(*intervals.T)).polynomial(polynomial)
-    return [1 if v > 0 else -1 if v < 0 else 0 if v == 0 else None for v in values]
+        chain = Chain(k, function, k.interval(*intervals.T))
+        factors = [chain.polynomial(factor) for factor in _factors(polynomial)]
+    return [_product([_sign(v) for v in values]) for values in zip(*factors, strict=True)]
+
+
+def _factors(polynomial: Polynomial) -> list[Polynomial]:
+    """Return the variables that divide all terms, each as often as it does, and the rest: there less cancels."""
+    monomials = [dict(monomial) for monomial in polynomial.terms]
+    common = {n: e for n in polynomial.variables if (e := min(m.get(n, 0) for m in monomials))}
+    rest = {
+        tuple((n, e - common.get(n, 0)) for n, e in monomial if e > common.get(n, 0)): coefficient
+        for monomial, coefficient in polynomial
+    }
+    return [*(Polynomial({((n, 1),): 1}) for n, e in common.items() for _ in range(e)), Polynomial(rest)]
+
+
+def _sign(value: flint.arb) -> int | None:
+    return 1 if value > 0 else -1 if value < 0 else 0 if value == 0 else None
+
+
+def _product(signs: list[int | None]) -> int | None:
+    """Return the product of signs; None is not known."""
+    known = [sign for sign in signs if sign is not None]
+    return 0 if 0 in known else math.prod(known) if len(known) == len(signs) else None
 
 
 def _merged(pieces: list[Piece]) -> list[Piece]:
