@@ -23,7 +23,7 @@ from neuralgebra.errors import InputError, NotCertifiedError, shown
 from neuralgebra.network.box import Box, box_of
 from neuralgebra.network.network import Network
 
-__all__ = ["Enclosure", "bounding", "derivative", "enclose", "largest", "ranges"]
+__all__ = ["Enclosure", "bounding", "derivative", "enclose", "expect_whole", "largest", "ranges"]
 
 _HIGHEST = 4
 _CLOSE = 0.01  # of the range seen: bounds that are closer are not improved
@@ -95,8 +95,8 @@ def enclose(network: Network, box: Any, order: int = 0, *, boxes: int = 200) -> 
     [-0.06] [0.77]
     """
     place = box_of(network, box)
-    _expect_whole("order", order, 0, _HIGHEST)
-    _expect_whole("boxes", boxes, 1, np.inf)
+    expect_whole("order", order, 0, _HIGHEST)
+    expect_whole("boxes", boxes, 1)
     target = derivative(network, order)
     m, forms = target.output_size, np.eye(target.output_size)
     found = largest(target, np.concatenate([forms, -forms]), place, Goal(_relative, boxes))
@@ -117,7 +117,8 @@ def _relative(best: np.ndarray) -> np.ndarray:
     return np.asarray(_CLOSE * np.concatenate([spread, spread]))
 
 
-def _expect_whole(name: str, number: Any, least: int, most: float) -> None:
+def expect_whole(name: str, number: Any, least: int, most: float = np.inf) -> None:
+    """Raise an error for what is no whole number in a range."""
     whole = isinstance(number, int | np.integer) and not isinstance(number, bool)
     if not (whole and least <= number <= most):
         expected = f"a whole number from {least}" + (f" to {most}" if most < np.inf else "")

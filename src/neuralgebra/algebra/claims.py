@@ -1,0 +1,199 @@
+"""Claims about a network on a box: proven, refuted with a point, or undecided with what remains.
+
+A claim says that functions never exceed a level: the values themselves, derivatives with another sign, norms of the
+Jacobian, or how far the Hessian is from having no eigenvalue below 0. Branch and bound proves it box by box. Values at
+one, two or three points refute it, in balls of 200 bits.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from neuralgebra.algebra.enclosure import expect_whole
+from neuralgebra.algebra.proofs import Problem, Witness, convex, lipschitz, monotone, values
+from neuralgebra.algebra.search import Goal, search
+from neuralgebra.errors import UsageError, shown
+from neuralgebra.network.box import Box, box_of
+from neuralgebra.network.network import Network
+
+__all__ = ["Verdict", "certify"]
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """What came out of a claim.
+
+    Parameters
+    ----------
+    claim : str
+        What was claimed.
+    verdict : {"proven", "refuted", "undecided"}
+        For the real numbers that the weights stand for.
+    box : Box
+        Where.
+    witness : tuple of tuple of float
+        Points that refute the claim; empty otherwise.
+    reason : str
+        What they show.
+    remaining : tuple of Box
+        Where it is undecided.
+    boxes : int
+        On how many parts of the box bounds were computed.
+    """
+
+    claim: str
+    verdict: str
+    box: Box
+    witness: tuple[tuple[float, ...], ...]
+    reason: str
+    remaining: tuple[Box, ...]
+    boxes: int
+
+    def __bool__(self) -> bool:
+        return self.verdict == "proven"
+
+    def __str__(self) -> str:
+        return f"{self.claim}: {self.verdict}" + (f", {self.reason}" if self.reason else "")
+
+
+def certify(network: Network, claim: str, box: Any, *, boxes: int = 2000) -> Verdict:
+    """Return whether a claim about a network holds everywhere on a box, with a proof.
+
+    Parameters
+    ----------
+    network : Network
+        f.
+    claim : str
+        One of these, for all outputs, or for one whose name stands in front ("y1 convex")::
+
+            increasing in x1       decreasing in x1        monotone increasing in x1
+            convex                 concave
+            non-negative           positive                non-positive             negative
+            <= 3                   >= -1                   < 3                      > -1
+            bounded by 5           lipschitz <= 2
+
+        Increasing means never decreasing. The norm of "lipschitz" is the Euclidean one.
+    box : sequence of (float, float), or mapping of str to them
+        Lowest and highest value of each input.
+    boxes : int
+        On how many parts of the box bounds may be computed.
+
+    Returns
+    -------
+    Verdict
+        True if and only if it is proven.
+
+    Raises
+    ------
+    UsageError
+        For another claim, and for an input or output that the network does not have.
+    InputError
+        For a number of boxes that is none.
+
+    Examples
+    --------
+    >>> f = Network.from_layers([([[1.0], [2.0]], [0.5, 0.0]), ([[1.0, 3.0]], None)], "tanh")
+    >>> print(certify(f, "increasing in x1", [(-1, 1)]))
+    increasing in x1: proven
+    >>> print(certify(f, "y1 <= 3", [(-1, 1)]))
+    y1 <= 3: refuted, y1 is at least 3.79723 at (1.0)
+    """
+    place, text = box_of(network, box), str(claim)
+    expect_whole("boxes", boxes, 1)
+    problem = _problem(network, text, place)
+    witness = next(filter(None, (problem.refute(None, i) for i in range(problem.functions))), None)
+    if witness is None:
+        return _searched(problem, text, place, boxes)
+    return Verdict(text, "refuted", place, witness.points, witness.reason, (), 0)
+
+
+def _searched(problem: Problem, claim: str, box: Box, boxes: int) -> Verdict:
+    """Return what branch and bound comes to."""
+    known: list[Witness] = []
+
+    def refutes(point: np.ndarray, function: int) -> bool:
+        witness = problem.refute(point, function)
+        known.extend([] if witness is None else [witness])
+        return bool(known)
+
+    found = search(problem.bounding, problem.values, box, Goal(_never, boxes, problem.level, refutes))
+    if known:
+        return Verdict(claim, "refuted", box, known[0].points, known[0].reason, (), found.boxes)
+    parts = zip(found.low.tolist(), found.high.tolist(), strict=True)
+    remaining = tuple(Box(tuple(low), tuple(high)) for low, high in parts)
+    share = np.prod((found.high - found.low) / np.maximum(np.subtract(box.high, box.low), 1e-300), axis=1).sum()
+    verdict = "proven" if (found.upper <= problem.level).all() else "undecided"
+    reason = f"after {found.boxes} boxes on {share:.2g} of the box" if remaining else ""
+    return Verdict(claim, verdict, box, (), reason, remaining, found.boxes)
+
+
+def _never(best: np.ndarray) -> np.ndarray:
+    """Return how close bounds are to come to what was seen: only the level counts."""
+    return np.full_like(best, -np.inf)
+
+
+# What is claimed --------------------------------------------------------------------------------------------------
+
+_FORMS = """one of these expected, after the name of an output or not: increasing in INPUT, decreasing in INPUT, convex,
+concave, non-negative, positive, non-positive, negative, <= 3, >= 3, < 3, > 3, bounded by 3, lipschitz <= 3."""
+_NUMBER = r"([-+]?(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d+)?)"
+_SIGNS = {"non-negative": ">= 0", "nonnegative": ">= 0", "positive": "> 0"}
+_SIGNS |= {"non-positive": "<= 0", "nonpositive": "<= 0", "negative": "< 0"}
+_UNICODE = str.maketrans({"≤": "<=", "≥": ">="})
+
+
+def _problem(network: Network, claim: str, box: Box) -> Problem:
+    """Return what a claim says, of all outputs or of the one that it begins with."""
+    text = claim.strip().translate(_UNICODE)
+    named = [name for name in network.output_names if text.startswith(name + " ")]
+    if named:
+        name = max(named, key=len)
+        network, text = network[name], text[len(name) :].strip()
+    text = _SIGNS.get(text.lower(), text)
+    for pattern, make in _CLAIMS:
+        match = re.fullmatch(pattern, text, re.IGNORECASE)
+        if match is not None:
+            return make(network, box, *match.groups())
+    raise UsageError(f"claim {shown(claim)!r} received;\n{_FORMS}")
+
+
+def _monotone(network: Network, box: Box, direction: str, name: str) -> Problem:
+    if name not in network.input_names:
+        known = shown(", ".join(network.input_names))
+        raise UsageError(f"a claim about the input {shown(name)!r} received; one of {known} expected.")
+    sign = 1 if direction.lower() == "increasing" else -1
+    return monotone(network, network.input_names.index(name), sign, box)
+
+
+def _convex(network: Network, box: Box, direction: str) -> Problem:
+    return convex(network, 1 if direction.lower() == "convex" else -1, box)
+
+
+def _bounded(network: Network, box: Box, number: str) -> Problem:
+    del box
+    rows = np.eye(network.output_size)
+    return values(network, np.concatenate([rows, -rows]), float(number), strict=False)
+
+
+def _compared(network: Network, box: Box, relation: str, number: str) -> Problem:
+    del box
+    sign = 1.0 if relation[0] == "<" else -1.0
+    return values(network, sign * np.eye(network.output_size), sign * float(number), strict=len(relation) == 1)
+
+
+def _lipschitz(network: Network, box: Box, number: str) -> Problem:
+    return lipschitz(network, float(number), box)
+
+
+_CLAIMS: tuple[tuple[str, Callable[..., Problem]], ...] = (
+    (r"(?:monoton\w* )?(increasing|decreasing) in (.+)", _monotone),
+    (r"(convex|concave)", _convex),
+    (rf"bounded by {_NUMBER}", _bounded),
+    (rf"(<=|>=|<|>)\s*{_NUMBER}", _compared),
+    (rf"lipschitz(?:\s*<=)?\s*{_NUMBER}", _lipschitz),
+)
