@@ -28,8 +28,14 @@ _LARGEST = float(np.finfo(np.float64).max)
 
 def below(x: np.ndarray) -> np.ndarray:
     """Return doubles below x, next or next but one; 0 and -∞ stay, and ∞ becomes the largest double."""
-    x = np.minimum(x, _LARGEST)
-    moved: np.ndarray = x - (np.abs(x) * _PHI + _SMALLEST * (x != 0))
+    moved = np.abs(x, out=np.empty(x.shape))
+    moved *= _PHI
+    moved += _SMALLEST
+    np.subtract(x, moved, out=moved)
+    for place, value in ((0.0, 0.0), (np.inf, _LARGEST)):
+        here = x == place
+        if here.any():
+            moved[here] = value
     return moved
 
 

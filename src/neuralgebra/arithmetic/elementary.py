@@ -179,8 +179,8 @@ def _completed(name: str, x: np.ndarray, low: np.ndarray, high: np.ndarray, miss
 
 
 _LN2 = 6.93147180369123816490e-01, 1.90821492927058770002e-10
-_SMALL_EXP = Table(lambda s: s.exp(), -0.375, 0.375)
-_SMALL_EXPM1 = Table(lambda s: s.exp() - 1, -0.375, 0.375)
+_SMALL_EXP = Table(lambda s: s.exp(), -0.375, 0.375, 8)
+_SMALL_EXPM1 = Table(lambda s: s.exp() - 1, -0.375, 0.375, 9)
 
 
 def _exp(x: np.ndarray) -> Ends:
@@ -249,12 +249,12 @@ def _tanh_series(s: flint.arb_series) -> flint.arb_series:
 
 
 TABLES = {
-    "tanh": Table(_tanh_series, -20.0, 20.0),
-    "ndtr": Table(_ndtr_series, -38.5, 9.0),
-    "erf": Table(lambda s: s.erf(), -6.0, 6.0),
-    "atan": Table(lambda s: s.atan(), -32.0, 32.0),
-    "sin": Table(lambda s: s.sin(), -32.0, 32.0),
-    "cos": Table(lambda s: s.cos(), -32.0, 32.0),
+    "tanh": Table(_tanh_series, -20.0, 20.0, 11),
+    "ndtr": Table(_ndtr_series, -38.5, 9.0, 13),
+    "erf": Table(lambda s: s.erf(), -6.0, 6.0, 11),
+    "atan": Table(lambda s: s.atan(), -32.0, 32.0, 11),
+    "sin": Table(lambda s: s.sin(), -32.0, 32.0, 9),
+    "cos": Table(lambda s: s.cos(), -32.0, 32.0, 9),
 }
 AT_POINTS: dict[str, Callable[[np.ndarray], Ends]] = {
     **{name: functools.partial(_tabulated, name, table) for name, table in TABLES.items()},

@@ -2,7 +2,7 @@
 
 The line is cut into cells of length 1/16 around multiples of it, from which the argument differs by r, |r| ≤ 1/32,
 without rounding. There is ``f = Σ_{k≤d} c_k r^k + c_{d+1}(ξ) r^{d+1}``. By Horner's rule in doubles the sum is off by
-at most γ_{2d} Σ |c_k||r|^k (Higham, "Accuracy and stability of numerical algorithms", 2002, chapter 5), the rounded
+at most Σ γ_{2k+1} |c_k||r|^k (Higham, "Accuracy and stability of numerical algorithms", 2002, section 5.1), the rounded
 coefficients add u Σ |c_k||r|^k, and the last term is bounded by balls on the whole cell. All of this is at most
 A + B|r| with two numbers of each cell, and a function that vanishes at 0 keeps its relative accuracy there.
 """
@@ -22,8 +22,7 @@ __all__ = ["Table"]
 
 _CELLS = 16  # in a unit
 _HALF = 1 / 32
-_DEGREE = 13
-_ERROR = (2 * _DEGREE + 4) * 2.0**-53  # more than γ_{2d} + u
+_UNIT = 2.0**-53
 _UNDERFLOW = 1e-320  # more than 2d times the least double
 _BITS = 128
 
@@ -38,11 +37,14 @@ class Table:
         From power series of balls to power series of balls.
     low, high : float
         Ends of the interval, multiples of 1/16.
+    degree : int
+        d.
     """
 
     function: Callable[[flint.arb_series], flint.arb_series]
     low: float
     high: float
+    degree: int
 
     def __call__(self, x: np.ndarray) -> Ends:
         """Return bounds of the values at points of the interval."""
@@ -61,7 +63,7 @@ class Table:
     def _numbers(self) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """Coefficients, by degree and cell, and the bounds A and B of the errors in each cell."""
         places = range(round(self.low * _CELLS), round(self.high * _CELLS) + 1)
-        cap, flint.ctx.cap = flint.ctx.cap, _DEGREE + 2
+        cap, flint.ctx.cap = flint.ctx.cap, self.degree + 2
         try:
             with flint.ctx.workprec(_BITS):
                 cells = [self._cell(flint.arb(place) / _CELLS) for place in places]
@@ -72,15 +74,15 @@ class Table:
 
     def _cell(self, centre: flint.arb) -> tuple[list[float], float, float]:
         exact = self._series(centre)[:-1]
-        rest = abs(self._series(centre + flint.arb(0, _HALF))[-1]) * flint.arb(_HALF) ** _DEGREE
-        first, *others = (abs(c) * _ERROR + c.rad() for c in exact)
+        rest = abs(self._series(centre + flint.arb(0, _HALF))[-1]) * flint.arb(_HALF) ** self.degree
+        first, *others = (abs(c) * ((2 * k + 3) * _UNIT) + c.rad() for k, c in enumerate(exact))
         slope = rest + sum((error * flint.arb(_HALF) ** k for k, error in enumerate(others)), flint.arb(0))
         constant = 0.0 if exact[0] == 0 else _up(first) + _UNDERFLOW
         return [float(c.mid()) for c in exact], constant, _up(slope)
 
     def _series(self, centre: flint.arb) -> list[flint.arb]:
-        found = list(self.function(flint.arb_series([centre, 1], _DEGREE + 2)))
-        return found + [flint.arb(0)] * (_DEGREE + 2 - len(found))
+        found = list(self.function(flint.arb_series([centre, 1], self.degree + 2)))
+        return found + [flint.arb(0)] * (self.degree + 2 - len(found))
 
 
 def _up(bound: flint.arb) -> float:
