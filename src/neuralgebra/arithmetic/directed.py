@@ -28,7 +28,7 @@ _LARGEST = float(np.finfo(np.float64).max)
 
 def below(x: np.ndarray) -> np.ndarray:
     """Return doubles below x, next or next but one; 0 and -∞ stay, and ∞ becomes the largest double."""
-    moved = np.abs(x, out=np.empty(x.shape))
+    moved: np.ndarray = np.abs(x, out=np.empty(x.shape))
     moved *= _PHI
     moved += _SMALLEST
     np.subtract(x, moved, out=moved)
