@@ -29,6 +29,7 @@ FUNCTIONS = {
     "hardtanh": lambda z: max(-1, min(1, z)),
     "softsign": lambda z: z / (1 + abs(z)),
     "abs": abs,
+    "step": lambda z: mpmath.mpf(z > 0),
     "reciprocal": lambda z: 1 / z,
 }
 
