@@ -356,6 +356,15 @@ def operators_of_tenths() -> None:
         check_operators(a, [-0.7, 0.3], [1.0, 1.0])
 
 
+def check_table() -> None:
+    """A short polynomial with a bound of what it leaves out."""
+    x = np.linspace(-4, 4, 301)
+    found = tables.Table(lambda s: s.sin(), -4.0, 4.0, 4)(x)
+    with flint.ctx.workprec(200):
+        for point, low, high in zip(x, *found, strict=True):
+            assert flint.arb(low) <= flint.arb(point).sin() <= flint.arb(high), point
+
+
 PLANTED: list[tuple[Any, str, Any, Callable[[], None]]] = [
     (intervals, "sums", lambda a, b: (a + b, a + b), operators_of_tenths),
     (directed, "below", lambda x: x, operators_of_tenths),
@@ -364,6 +373,7 @@ PLANTED: list[tuple[Any, str, Any, Callable[[], None]]] = [
     (elementary, "_passes", lambda ends, phase, period: np.zeros(ends[0].shape, dtype=bool), check_poles),
     (elementary, "outward", nearest, lambda: check_elementary("asinh", 40)),
     (elementary, "_LN2", (elementary._LN2[0], 0.0), lambda: check_elementary("exp", 800)),
+    (tables, "_up", lambda bound: 0.0, check_table),
     (tables, "_CELLS", 8, lambda: check_elementary("tanh", 100)),
 ]
 

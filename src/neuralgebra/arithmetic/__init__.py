@@ -13,6 +13,10 @@ A *kind* answers to the same names, so that a rule written once runs on all of t
 ``k.times``, ``k.bounded``   products where a vanishing factor wins over an infinite one
 ========================  ====================================================================
 
+Kinds whose values are sets, balls and intervals, also tell their ``ends``, whether they lie ``within`` two numbers or
+have one between them (``meets``), and their ``part`` there, ``union`` and ``meet``; chains make hulls of these.
+
 `+ - *` are the operators of the values themselves. Values are arrays of shape (..., n); symbols, balls and
-program variables live in NumPy object arrays, which take part in the same indexing and broadcasting.
+program variables live in NumPy object arrays, which take part in the same indexing and broadcasting, intervals in pairs
+of arrays.
 """
