@@ -13,8 +13,8 @@ from hypothesis import strategies as st
 from numpy.polynomial import Chebyshev, Legendre, Polynomial
 
 import neuralgebra as na
-from neuralgebra.algebra import polynomials
-from neuralgebra.errors import InputError, ShapeError, UsageError
+from neuralgebra.algebra import compiler, polynomials
+from neuralgebra.errors import InputError, ResourceError, ShapeError, UsageError
 from oracles import evaluate
 
 UNIT = 2.0**-52
@@ -182,3 +182,21 @@ def test_what_is_no_factor_is_refused() -> None:
         na.product(na.Network.identity(1), 2.0)
     with pytest.raises(ShapeError, match="equally many inputs expected"):
         na.product(na.Network.identity(1), na.Network.identity(2))
+
+
+def test_products_too_large_to_wait_for_are_refused_with_their_size() -> None:
+    f = na.product(*na.Network.identity(200))
+    with pytest.raises(ResourceError, match=r"6,383 neurons in 40 layers .* 2,471,366 numbers; at most 2,000,000"):
+        f.plain("relu", [(-1, 1)] * 200, 1e-2)
+
+
+@pytest.mark.parametrize("activation", ["relu", "tanh"])
+def test_sizes_are_predicted(activation: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    f = na.product(*na.Network.identity(5))
+    plain = f.plain(activation, [(-1, 1)] * 5, 1e-2)
+    widths = [len(b) for _, b in plain.layers_list()]
+    monkeypatch.setattr(compiler, "_MOST_NUMBERS", plain.network.parameter_count)
+    f.plain(activation, [(-1, 1)] * 5, 1e-2)
+    monkeypatch.setattr(compiler, "_MOST_NUMBERS", plain.network.parameter_count - 1)
+    with pytest.raises(ResourceError, match=f"{sum(widths) - 1} neurons in {len(widths) - 1} layers received"):
+        f.plain(activation, [(-1, 1)] * 5, 1e-2)

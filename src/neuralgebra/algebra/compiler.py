@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import itertools
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -21,7 +22,7 @@ from neuralgebra.algebra.sensitivity import Range, gains, sensitivities
 from neuralgebra.algebra.univariate import fitted, interpolated
 from neuralgebra.algebra.wiring import by_gate, by_knots, by_relation, folds, product_by_gate, sawtooth, shrunk
 from neuralgebra.arithmetic.rationals import Rationals, nearest
-from neuralgebra.errors import NotCertifiedError, UnsupportedError
+from neuralgebra.errors import NotCertifiedError, ResourceError, UnsupportedError
 from neuralgebra.functions.activation import Activation
 from neuralgebra.functions.activation import activation as named
 from neuralgebra.network.box import Box
@@ -37,6 +38,7 @@ _PIECEWISE = ("relu", "leaky_relu", "prelu")
 _ATTEMPTS = ((0.995, 12.0), (0.7, 12.0), (0.7, 600.0), (0.4, 600.0), (0.4, 3e4), (0.1, 3e4))
 _WIDENINGS, _WIDEST = 6, 0.01  # of ranges by errors of values: how often, and by which part of them at first
 _HOPELESS = 1e4  # times the tolerance: further attempts would not come so far
+_MOST_NUMBERS = 2_000_000  # of the layers
 _ONE = Rationals().scalar(1)
 
 
@@ -146,7 +148,18 @@ class Compiler:
             for place, (first, last) in enumerate(zip(schedule.first, schedule.last, strict=True))
             if first < last
         }
+        self._expect_small(_widths(cells, hands, schedule))
         return assembled(self.simple, self.function, cells, hands, schedule, self.ranges, self.dtype)
+
+    def _expect_small(self, widths: Sequence[int]) -> None:
+        """Raise an error where the layers would hold too many numbers."""
+        pairs = itertools.pairwise([self.network.input_size, *widths, self.network.output_size])
+        count = sum((n + 1) * m for n, m in pairs)
+        if count > _MOST_NUMBERS:
+            raise ResourceError(
+                f"{sum(widths):,} neurons in {len(widths):,} layers received, which hold {count:,} numbers; at most "
+                f"{_MOST_NUMBERS:,} are covered.\nFewer factors or a larger tolerance expected."
+            )
 
     def _schedule(self, cells: dict[int, Cell]) -> Schedule:
         arguments = [(), *(node.inputs for node in self.simple.nodes)]
@@ -257,6 +270,18 @@ class Compiler:
         if self.box is None:
             return UnsupportedError(f"{what} is not exact; a domain and a tolerance expected: plain(σ, domain, tol).")
         return NotCertifiedError(f"{what} is not covered.")
+
+
+def _widths(cells: Mapping[int, Cell], hands: Mapping[int, Cell], schedule: Schedule) -> list[int]:
+    """Return how many neurons each hidden layer has, before equal ones are merged."""
+    found = [0] * schedule.depth
+    for place, cell in cells.items():
+        for stage, step in enumerate(cell.steps, schedule.first[place] - cell.depth):
+            found[stage] += step.layer.size
+    for place, cell in hands.items():
+        for stage in range(schedule.first[place], schedule.last[place]):
+            found[stage] += cell.neurons
+    return found
 
 
 def _computes(layer: Any) -> bool:
