@@ -104,6 +104,7 @@ FUNCTIONS = {
 TOOLS = {
     "box_of_table": "neuralgebra.network.box:box_of_table",
     "box_of_text": "neuralgebra.network.box:box_of_text",
+    "derivative_name": "neuralgebra.network.names:derivative",
     "languages": "neuralgebra.code.emit:LANGUAGES",
     "read_bytes": "neuralgebra.files.registry:read_bytes",
     "read_table": "neuralgebra.files.table:read_table",

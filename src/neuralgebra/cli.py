@@ -1,4 +1,4 @@
-"""The command line: neuralgebra show|eval|diff|formula|code|plain|check MODEL.
+"""The command line: neuralgebra show|eval|diff|formula|code|plain|enclose|certify|check MODEL.
 
 Exit codes: 0 ok, 1 our fault, 2 usage, 3 bad input, 4 valid but unsupported, 5 not certified, 6 resource limit,
 7 output not writable, 130 interrupted.
@@ -10,8 +10,6 @@ import contextlib
 import dataclasses
 import functools
 import itertools
-import json
-import math
 import os
 import sys
 import traceback
@@ -21,21 +19,28 @@ from typing import Any, NoReturn
 import click
 
 import neuralgebra as na
-from neuralgebra.errors import InputError, NeuralgebraError, OutputError, ResourceError, UsageError, shown
+from neuralgebra.cli_algebra import COMMANDS
+from neuralgebra.cli_support import (
+    DATA,
+    FORCE,
+    FORMAT,
+    JSON,
+    MODEL,
+    OUTPUT,
+    as_text,
+    box_of,
+    columns_of,
+    printed,
+    refuse_existing,
+    rows_of,
+    stdout,
+    writer,
+)
+from neuralgebra.errors import NeuralgebraError, OutputError, ResourceError, UsageError, shown
 
 __all__ = ["main", "run"]
 
-_KINDS = ("csv", "json", "parquet")
 _NOTATIONS = ("text", "latex", "mathml", "mathematica")
-
-_MODEL = click.argument("model", type=click.Path())
-_DATA = click.argument("data", type=click.Path(allow_dash=True))
-_JSON = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
-_OUTPUT = click.option("-o", "--output", type=click.Path(), default="-", help="File to write; - is the terminal.")
-_FORCE = click.option("--force", is_flag=True, help="Overwrite the output file.")
-_FORMAT = click.option(
-    "--format", "kind", type=click.Choice(_KINDS), help="By default the ending of OUTPUT; csv on the terminal."
-)
 
 
 _CODES = """Exit codes: 0 done; 1 our fault; 2 a wrong call; 3 values or files that cannot be read; 4 not covered;
@@ -52,51 +57,51 @@ def cli(context: click.Context, debug: bool) -> None:
 
 
 @cli.command()
-@_MODEL
-@_JSON
+@MODEL
+@JSON
 def show(model: str, as_json: bool) -> None:
     """Print what a network is: layers, parameters, names."""
     network = na.load(model)
-    _print(_json(na.api.resolve("summary")(network)) if as_json else na.api.resolve("summary_text")(network))
+    printed(as_text(na.api.resolve("summary")(network)) if as_json else na.api.resolve("summary_text")(network))
 
 
 @cli.command(name="eval")
-@_MODEL
-@_DATA
-@_OUTPUT
-@_FORMAT
-@_FORCE
-@_JSON
+@MODEL
+@DATA
+@OUTPUT
+@FORMAT
+@FORCE
+@JSON
 def evaluate(model: str, data: str, **options: Any) -> None:
     """Evaluate a network at the rows of DATA (CSV, Parquet, or - for CSV on standard input)."""
-    write = _writer(**options)
+    write = writer(**options)
     network = na.load(model)
-    values = network(_rows(network, data))
-    write(_columns(zip(network.output_names, values.T, strict=True)))
+    values = network(rows_of(network, data))
+    write(columns_of(zip(network.output_names, values.T, strict=True)))
 
 
 @cli.command()
-@_MODEL
-@_DATA
+@MODEL
+@DATA
 @click.option("--order", type=click.IntRange(1, 2), default=1, show_default=True, help="1: Jacobian; 2: and Hessian.")
-@_OUTPUT
-@_FORMAT
-@_FORCE
-@_JSON
+@OUTPUT
+@FORMAT
+@FORCE
+@JSON
 def diff(model: str, data: str, order: int, **options: Any) -> None:
     """Differentiate a network by its inputs at the rows of DATA.
 
     Columns are named dy/da and, of order 2, d2y/da db.
     """
-    write = _writer(**options)
+    write = writer(**options)
     network = na.load(model)
-    x = _rows(network, data)
+    x = rows_of(network, data)
     second = _second(network, network.hessian(x)) if order == 2 else ()
-    write(_columns(itertools.chain(_first(network, network.jacobian(x)), second)))
+    write(columns_of(itertools.chain(_first(network, network.jacobian(x)), second)))
 
 
 @cli.command()
-@_MODEL
+@MODEL
 @click.option(
     "--order",
     type=click.IntRange(0, 4),
@@ -113,31 +118,31 @@ def diff(model: str, data: str, order: int, **options: Any) -> None:
 @click.option(
     "--limit", type=click.IntRange(1), default=100_000, show_default=True, help="Largest inlined size, in nodes."
 )
-@_OUTPUT
-@_FORCE
-@_JSON
+@OUTPUT
+@FORCE
+@JSON
 def formula(model: str, order: int, digits: int | None, notation: str, **options: Any) -> None:
     """Print the formula of a network, line by line."""
-    _refuse_existing(options["output"], options["force"])
+    refuse_existing(options["output"], options["force"])
     if options["inline"] and options["matrix"]:
         raise UsageError("--inline and --matrix received; one of them expected.")
     network = na.load(model)
-    box = None if options["box"] is None else _box(network, options["box"])
+    box = None if options["box"] is None else box_of(network, options["box"])
     found = network.formula(order, digits=digits, box=box, tol=options["tol"])
     if options["matrix"]:
         text = found.matrix(notation)
     else:
         text = _inlined(found, notation, options["limit"]) if options["inline"] else found.written(notation)
     if options["as_json"]:
-        text = _json({"order": order, "notation": notation, "lines": text.splitlines()} | _on_box(found))
+        text = as_text({"order": order, "notation": notation, "lines": text.splitlines()} | _on_box(found))
     if options["output"] == "-":
-        _print(text)
+        printed(text)
     else:
         na.api.resolve("write_atomic")(options["output"], (text + "\n").encode(), options["force"])
 
 
 @cli.command()
-@_MODEL
+@MODEL
 @click.option("-l", "--language", help="By default what the ending of OUTPUT says; an unknown one lists them.")
 @click.option("--order", type=click.IntRange(0, 3), default=2, show_default=True, help="Highest order of derivatives.")
 @click.option("--name", default="f", show_default=True, help="Name of the functions.")
@@ -147,18 +152,18 @@ def formula(model: str, order: int, digits: int | None, notation: str, **options
 @click.option("--unroll", is_flag=True, help="Without loops: for networks of a few units.")
 @click.option("--interface", help="The functions that a host calls: casadi, uhyper, umat or calculix.")
 @click.option("--no-check", is_flag=True, help="Leave the self-test out.")
-@_OUTPUT
-@_FORCE
+@OUTPUT
+@FORCE
 def code(model: str, language: str | None, output: str, force: bool, no_check: bool, **options: Any) -> None:
     """Write a network and its derivatives as a program in another language."""
-    _refuse_existing(output, force)
+    refuse_existing(output, force)
     if language is None:
         language = _language(output, required=options["interface"] is None)
     text = na.load(model).code(language, check=not no_check, **options)
     if output == "-" and isinstance(text, bytes):
         raise UsageError(f"--language {language} to the terminal: it is no text.\nName a file with -o.")
     if output == "-":
-        click.echo(text, file=_stdout(), nl=False)
+        click.echo(text, file=stdout(), nl=False)
     else:
         data = text if isinstance(text, bytes) else text.encode()
         na.api.resolve("write_atomic")(output, data, force)
@@ -178,28 +183,7 @@ def _language(output: str, required: bool) -> str | None:
 
 
 @cli.command()
-@_MODEL
-@click.option("--times", type=click.Path(), help="The product with another model, output by output.")
-@click.option("--activation", help="By default the only one that the network has.")
-@click.option("--box", metavar="RANGES", help="The domain: x1=-1:1,x2=0:2, or a table whose ranges are taken.")
-@click.option("--tol", type=float, help="With --box: no error may exceed TOL there, proven for any execution.")
-@click.option("--dtype", type=click.Choice(["float64", "float32"]), help="By default that of the network.")
-@click.option("-o", "--output", type=click.Path(), help="File to write the plain network to: .onnx, .safetensors.")
-@_FORCE
-def plain(model: str, times: str | None, box: str | None, output: str | None, force: bool, **options: Any) -> None:
-    """Write a network, or a product of two, as plain layers with one activation, within a proven bound."""
-    if output is not None:
-        _refuse_existing(output, force)
-    network = na.load(model)
-    network = network if times is None else network * na.load(times)
-    found = network.plain(domain=None if box is None else _box(network, box), **options)
-    if output is not None:
-        found.network.save(output, overwrite=force)
-    _print("\n".join([str(found.network), *(str(c) for c in (found.certificate, found.execution) if c is not None)]))
-
-
-@cli.command()
-@_MODEL
+@MODEL
 @click.argument("data", type=click.Path(allow_dash=True), required=False)
 @click.option("--rows", type=click.IntRange(1), default=100, show_default=True, help="Random rows without DATA.")
 @click.option(
@@ -210,7 +194,7 @@ def plain(model: str, times: str | None, box: str | None, output: str | None, fo
     help="Differences up to TOLERANCE · eps · max(1, largest entry) count as rounding.",
 )
 @click.option("--code", "language", help="Examine the program in this language too.")
-@_JSON
+@JSON
 def check(model: str, data: str | None, rows: int, tolerance: float, language: str | None, as_json: bool) -> int:
     """Compare with onnxruntime (values) and ball arithmetic (derivatives).
 
@@ -219,28 +203,23 @@ def check(model: str, data: str | None, rows: int, tolerance: float, language: s
     import numpy as np
 
     network = na.load(model)
-    points = np.random.default_rng(0).normal(size=(rows, network.input_size)) if data is None else _rows(network, data)
+    points = (
+        np.random.default_rng(0).normal(size=(rows, network.input_size)) if data is None else rows_of(network, data)
+    )
     source = na.api.resolve("read_bytes")(model)
     found = network.check(points, model=source if model.lower().endswith(".onnx") else None, code=language)
     found = dataclasses.replace(found, tolerance=tolerance)
     if as_json:
-        _print(_json(found.plain()))
+        printed(as_text(found.plain()))
         return 0 if found.agrees else 5
     if data is None:
-        _print(f"{rows} random points, standard normal; give DATA to check at your own.")
-    _print(str(found))
+        printed(f"{rows} random points, standard normal; give DATA to check at your own.")
+    printed(str(found))
     return 0 if found.agrees else 5
 
 
-def _rows(network: Any, data: str) -> Any:
-    return na.api.resolve("read_table")(data, network.input_names)[0]
-
-
-def _box(network: Any, ranges: str) -> Any:
-    """Return the box that a text states, or whose ranges are those of a table."""
-    if "=" in ranges and not os.path.exists(ranges):
-        return na.api.resolve("box_of_text")(network, ranges)
-    return na.api.resolve("box_of_table")(network, _rows(network, ranges))
+for _command in COMMANDS:
+    cli.add_command(_command)
 
 
 def _on_box(found: Any) -> dict[str, Any]:
@@ -263,48 +242,6 @@ def _second(network: Any, hessian: Any) -> Iterable[tuple[str, Any]]:
             yield f"d2{y}/d{names[j]} d{names[k]}", hessian[:, i, j, k]
 
 
-def _columns(named: Iterable[tuple[str, Any]]) -> dict[str, Any]:
-    columns: dict[str, Any] = {}
-    for name, values in named:
-        if name in columns:
-            raise InputError(
-                f"two columns would be named {shown(name)!r}; distinct names expected.\n"
-                "Rename the inputs or outputs of the network."
-            )
-        columns[name] = values
-    return columns
-
-
-def _writer(output: str, kind: str | None, force: bool, as_json: bool) -> Callable[[dict[str, Any]], None]:
-    """Return what writes columns; refuse at once what could not be written at the end."""
-    if as_json and kind not in (None, "json"):
-        raise UsageError(f"--json and --format {kind} received; one of them expected.")
-    kind = "json" if as_json else kind or _ending(output)
-    if output != "-":
-        _refuse_existing(output, force)
-    elif _stdout().isatty() and kind == "parquet":
-        raise UsageError(
-            "--format parquet to the terminal: it is no text.\nName a file with -o, or redirect the output."
-        )
-    return lambda columns: na.api.resolve("write_table")(columns, output, kind, force)
-
-
-def _ending(output: str) -> str:
-    """Return the format that the name of a file says."""
-    if output == "-":
-        return "csv"
-    ending = os.path.splitext(output)[1]
-    if ending.lower()[1:] not in _KINDS:
-        found = f"ending {shown(ending)!r}" if ending else "no ending"
-        raise UsageError(f"{shown(output)}: {found} received; .{', .'.join(_KINDS)}, or --format, expected.")
-    return ending.lower()[1:]
-
-
-def _refuse_existing(output: str, force: bool) -> None:
-    if output != "-" and not force and os.path.isfile(output):
-        raise OutputError(f"{shown(output)}: the file exists.\nNothing was changed; give --force to replace it.")
-
-
 def _inlined(found: Any, notation: str, limit: int) -> str:
     """Return the inlined formula; a refusal names the options, not the functions."""
     try:
@@ -312,29 +249,6 @@ def _inlined(found: Any, notation: str, limit: int) -> str:
     except ResourceError as error:
         first = str(error).splitlines()[0]
         raise ResourceError(f"{first}\nLeave out --inline, or raise the limit with --limit.") from None
-
-
-def _stdout() -> Any:
-    if sys.stdout is None:
-        raise OutputError("standard output is closed.\nName a file with -o, or redirect the output.")
-    return sys.stdout
-
-
-def _print(text: str) -> None:
-    click.echo(text, file=_stdout())
-
-
-def _json(value: Any) -> str:
-    return json.dumps(_finite(value), indent=2, ensure_ascii=True, allow_nan=False)
-
-
-def _finite(value: Any) -> Any:
-    """Return the value with "nan", "inf" and "-inf" for the numbers that JSON does not have."""
-    if isinstance(value, dict):
-        return {key: _finite(entry) for key, entry in value.items()}
-    if isinstance(value, list | tuple):
-        return [_finite(entry) for entry in value]
-    return repr(value) if isinstance(value, float) and not math.isfinite(value) else value
 
 
 def _guarded(command: Callable[[], Any]) -> int:

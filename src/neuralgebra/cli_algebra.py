@@ -1,0 +1,92 @@
+"""Commands of the algebra: neuralgebra plain|enclose|certify MODEL."""
+
+from __future__ import annotations
+
+import itertools
+from typing import Any
+
+import click
+
+import neuralgebra as na
+from neuralgebra.cli_support import FORCE, JSON, MODEL, as_text, box_of, printed, refuse_existing
+from neuralgebra.errors import shown
+
+__all__ = ["COMMANDS"]
+
+_BOX = click.option(
+    "--box", metavar="RANGES", required=True, help="Where: x1=-1:1,x2=0:2, or a table whose ranges are taken."
+)
+_SHOWN, _WIDE = 5, 2000  # remaining boxes that are listed, and characters of a line
+
+
+@click.command()
+@MODEL
+@click.option("--times", type=click.Path(), help="The product with another model, output by output.")
+@click.option("--activation", help="By default the only one that the network has.")
+@click.option("--box", metavar="RANGES", help="The domain: x1=-1:1,x2=0:2, or a table whose ranges are taken.")
+@click.option("--tol", type=float, help="With --box: no error may exceed TOL there, proven for any execution.")
+@click.option("--dtype", type=click.Choice(["float64", "float32"]), help="By default that of the network.")
+@click.option("-o", "--output", type=click.Path(), help="File to write the plain network to: .onnx, .safetensors.")
+@FORCE
+def plain(model: str, times: str | None, box: str | None, output: str | None, force: bool, **options: Any) -> None:
+    """Write a network, or a product of two, as plain layers with one activation, within a proven bound."""
+    if output is not None:
+        refuse_existing(output, force)
+    network = na.load(model)
+    network = network if times is None else network * na.load(times)
+    found = network.plain(domain=None if box is None else box_of(network, box), **options)
+    if output is not None:
+        found.network.save(output, overwrite=force)
+    printed("\n".join([str(found.network), *(str(c) for c in (found.certificate, found.execution) if c is not None)]))
+
+
+@click.command()
+@MODEL
+@_BOX
+@click.option("--order", type=click.IntRange(0, 4), default=0, show_default=True, help="0: values; 1: Jacobian; ….")
+@click.option("--boxes", type=click.IntRange(1), default=200, show_default=True, help="Parts of the box, at most.")
+@JSON
+def enclose(model: str, box: str, order: int, boxes: int, as_json: bool) -> None:
+    """Print proven ranges of all outputs on a box, or of all their derivatives of one order."""
+    network = na.load(model)
+    found = network.enclose(box_of(network, box), order, boxes=boxes)
+    ranges = list(zip(_names(network, order), found.low.ravel().tolist(), found.high.ravel().tolist(), strict=True))
+    if as_json:
+        printed(as_text({"order": order, "ranges": [{"name": n, "low": a, "high": b} for n, a, b in ranges]}))
+    else:
+        printed("\n".join(f"{low!r} <= {shown(name)} <= {high!r}" for name, low, high in ranges))
+
+
+def _names(network: Any, order: int) -> list[str]:
+    """Return a name for each derivative of an order."""
+    inputs = list(itertools.product(network.input_names, repeat=order))
+    return [na.api.resolve("derivative_name")(y, x) for y in network.output_names for x in inputs]
+
+
+@click.command()
+@MODEL
+@click.argument("claim")
+@_BOX
+@click.option("--boxes", type=click.IntRange(1), default=2000, show_default=True, help="Parts of the box, at most.")
+@JSON
+def certify(model: str, claim: str, box: str, boxes: int, as_json: bool) -> int:
+    """Prove or refute CLAIM everywhere on a box.
+
+    Claims are "increasing in x1", "convex", "non-negative", "<= 3", "bounded by 5", "lipschitz <= 2" and the like, of
+    all outputs, or of the one whose name stands in front: "y1 <= 3". The exit code is 0 if it is proven, and 5 if it is
+    refuted or undecided.
+    """
+    network = na.load(model)
+    found = network.certify(claim, box_of(network, box), boxes=boxes)
+    remaining = [part.text(network.input_names) for part in found.remaining]
+    if as_json:
+        kept = {name: getattr(found, name) for name in ("claim", "verdict", "witness", "reason", "boxes")}
+        printed(as_text(kept | {"remaining": remaining}))
+    else:
+        more = [f"and {len(remaining) - _SHOWN} more"] if len(remaining) > _SHOWN else []
+        printed("\n".join(shown(line, _WIDE) for line in (str(found), *remaining[:_SHOWN], *more)))
+    return 0 if found else 5
+
+
+COMMANDS = (plain, enclose, certify)
+"""All of them."""
