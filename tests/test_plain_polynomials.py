@@ -122,6 +122,14 @@ def test_one_output_of_a_factor_serves_all() -> None:
     assert na.product(two, two[0], two)([2.0, 3.0]).tolist() == [8.0, 18.0]
 
 
+@pytest.mark.parametrize("k", [1, 2, 3, 6, 7, 15, 23, 64, 100])
+def test_powers_are_few_squares_and_products(k: int) -> None:
+    f = na.Network.identity(1) ** k
+    assert f([1.5])[0] == pytest.approx(1.5**k, rel=1e-13)
+    assert len(f.nodes) == k.bit_length() + k.bit_count() - 2
+    assert depth(f) == math.ceil(math.log2(k))
+
+
 # Plain layers -----------------------------------------------------------------------------------------------------
 
 X = np.linspace(-1, 1, 401)[:, None]

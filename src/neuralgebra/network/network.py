@@ -399,14 +399,15 @@ def _product(f: Network, g: Network) -> Network:
 
 
 def _integer_power(f: Network, exponent: int) -> Network:
-    """Return f^k by squaring: k - 1 products at most, no logarithm."""
+    """Return f^k by squaring: no logarithm, and ⌈log₂ k⌉ products at most follow each other."""
     if exponent == 0:
         return f._then(Affine(Diagonal(np.zeros(f.output_size, f.dtype)), np.ones(f.output_size, f.dtype)))
-    if exponent == 1:
-        return f
-    half = _integer_power(f, exponent // 2)
-    square = half._then(Elementwise("square"))
-    return square * f if exponent % 2 else square
+    rest: Network | None = None
+    while exponent > 1:
+        if exponent % 2:
+            rest = f if rest is None else f * rest
+        f, exponent = f._then(Elementwise("square")), exponent // 2
+    return f if rest is None else f * rest
 
 
 def check_inputs(networks: Sequence[Network]) -> None:
