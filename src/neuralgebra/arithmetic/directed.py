@@ -41,7 +41,8 @@ def below(x: np.ndarray) -> np.ndarray:
 
 def above(x: np.ndarray) -> np.ndarray:
     """Return doubles above x, next or next but one; 0 and ∞ stay, and -∞ becomes the least double."""
-    return -below(-x)
+    moved: np.ndarray = 0.0 - below(-x)  # never -0.0
+    return moved
 
 
 def sums(a: np.ndarray, b: np.ndarray) -> Ends:
