@@ -332,6 +332,14 @@ def test_numbers_that_are_no_doubles() -> None:
         assert flint.arb(float(K.pi.low)) < flint.arb.pi() < flint.arb(float(K.pi.high))
 
 
+def test_softmax_of_many_is_that_of_few(monkeypatch) -> None:
+    z = Interval(low := RNG.normal(size=(3, 2, 5)), low + 0.5)
+    expected = K.softmaxes(z)
+    monkeypatch.setattr(intervals, "_MOST", 40)
+    for a, b in zip(expected, K.softmaxes(z), strict=True):
+        np.testing.assert_array_equal(a.ends, b.ends)
+
+
 def test_softmax_is_tight() -> None:
     z = Interval(np.array([[-1.0, 0.0, 2.0]]), np.array([[0.5, 0.25, 900.0]]))
     log, plain = K.softmaxes(z)

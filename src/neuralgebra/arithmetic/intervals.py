@@ -21,6 +21,8 @@ from neuralgebra.arithmetic.kind import ObjectKind, Value
 
 __all__ = ["Interval", "Intervals"]
 
+_MOST = 1 << 22  # numbers at once
+
 
 class Interval:
     """Real numbers between two ends, in arrays; a plain array or number stands for itself.
@@ -285,9 +287,15 @@ class Intervals(ObjectKind):
 
     def softmaxes(self, z: Interval) -> tuple[Interval, Interval]:
         """Return the logarithm of softmax, and softmax: 1/sᵢ = 1 + Σ exp(zⱼ - zᵢ), of which each is the hull."""
-        differences = z[..., None, :] - z[..., :, None]
-        others = self.total(self.where(np.eye(z.shape[-1], dtype=bool), 0.0, self.exp(differences)), -1)
+        size = z.shape[-1]
+        units = np.array_split(np.arange(size), min(size, 1 + z.low.size * size // _MOST))
+        others = self.concat([self._rivals(z, unit) for unit in units], -1)
         return -self.log1p(others), self.minimum(1 / (1 + others), 1.0)
+
+    def _rivals(self, z: Interval, units: np.ndarray) -> Interval:
+        """Return Σ exp(zⱼ - zᵢ) over all others j, for some i."""
+        powers = self.exp(z[..., None, :] - z[..., units, None])
+        return self.total(self.where(units[:, None] == np.arange(z.shape[-1]), 0.0, powers), -1)
 
     @property
     def pi(self) -> Interval:
