@@ -25,3 +25,12 @@ def test_a_learned_product_comes_near(product: dict) -> None:
     x = np.random.default_rng(0).uniform(-1, 1, size=(200, 2))
     found = product["learned"](4, x, x[:, 0] * x[:, 1])
     assert 1e-9 < abs(found(x)[:, 0] - x[:, 0] * x[:, 1]).max() < 1e-2
+
+
+def test_a_trained_monotone_network_is_proven_and_a_free_one_refuted() -> None:
+    monotone = runpy.run_path(str(EXAMPLES / "monotone.py"))
+    verdicts = [
+        monotone["trained"](weights).certify("increasing in dose", monotone["BOX"]).verdict
+        for weights in (np.square, np.asarray)
+    ]
+    assert verdicts == ["proven", "refuted"]
