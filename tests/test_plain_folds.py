@@ -14,10 +14,10 @@ from hypothesis import strategies as st
 
 import neuralgebra as na
 from neuralgebra.algebra.cells import Cell
+from neuralgebra.algebra.quadratic import Quadratic, quadratic
 from neuralgebra.algebra.wiring import folds, sawtooth
 from neuralgebra.errors import UsageError
 
-HALF = flint.fmpq(1, 2)
 X, Y = na.Network.identity(2)
 
 
@@ -45,21 +45,55 @@ TEETH = st.lists(st.integers(1, 5), min_size=1, max_size=5).filter(lambda t: mat
 UNIT = st.fractions(-1, 1)
 
 
-@given(TEETH, UNIT, UNIT)
-def test_the_error_of_a_product_is_what_the_last_teeth_leave(teeth: list[int], u: Fraction, v: Fraction) -> None:
-    cell = sawtooth([[HALF, HALF], [HALF, -HALF]], (1, -1), flint.fmpq(3), teeth, [3.0, 3.0])
-    left = [tooth(abs(s), teeth) for s in ((u + v) / 2, (u - v) / 2)]
-    first, second = ((g - g * g) / math.prod(teeth) ** 2 for g in left)
-    assert evaluated(cell, [u, v]) - 3 * u * v == 3 * (first - second)
-    assert abs(3 * (first - second)) <= Fraction(cell.error[0])
+RANGES = st.tuples(st.floats(-9, 9, width=16), st.floats(0.125, 8, width=16)).map(lambda p: (p[0], p[0] + p[1]))
 
 
-@given(TEETH, UNIT)
-def test_a_square_alone_is_moved_by_half_of_its_error(teeth: list[int], s: Fraction) -> None:
-    cell = sawtooth([[flint.fmpq(1)]], (1,), flint.fmpq(2), teeth, [4.0])
-    assert abs(evaluated(cell, [s]) - 2 * s * s) <= Fraction(cell.error[0])
-    corner = Fraction(0)
-    assert evaluated(cell, [corner]) == -Fraction(1, 4 * math.prod(teeth) ** 2)
+def inside(ends: tuple[float, float], t: Fraction) -> Fraction:
+    """The value in a range that t in [-1, 1] stands for."""
+    low, high = map(Fraction, ends)
+    return (low + high) / 2 + (high - low) / 2 * t
+
+
+def units(of: Quadratic, arguments: list[Fraction]) -> list[Fraction]:
+    """The values as numbers in [-1, 1]."""
+    found = [frac(of.units.weight[i, i]) * v + frac(of.units.bias[i]) for i, v in enumerate(arguments)]
+    assert all(abs(v) <= 1 for v in found)
+    return found
+
+
+@given(TEETH, RANGES, RANGES, UNIT, UNIT, st.booleans())
+def test_the_error_of_a_product_is_what_the_last_teeth_leave(
+    teeth: list[int], first: tuple[float, float], second: tuple[float, float], s: Fraction, t: Fraction, centred: bool
+) -> None:
+    of = quadratic([first, second], centred)
+    cell, u, v = sawtooth(of, teeth), inside(first, s), inside(second, t)
+    a, b = units(of, [u, v])
+    left = [tooth(abs(s), teeth) for s in ((a + b) / 2, (a - b) / 2)]
+    plus, minus = ((g - g * g) / math.prod(teeth) ** 2 for g in left)
+    assert evaluated(cell, [u, v]) - u * v == frac(of.scale) * (plus - minus)
+    assert abs(frac(of.scale) * (plus - minus)) <= Fraction(cell.error[0])
+    if centred:
+        assert frac(of.scale) <= Fraction((first[1] - first[0]) * (second[1] - second[0]) / 4) * Fraction(103, 100)
+
+
+@given(TEETH, RANGES, UNIT, st.booleans())
+def test_a_square_alone_is_moved_by_half_of_its_error(
+    teeth: list[int], ends: tuple[float, float], t: Fraction, centred: bool
+) -> None:
+    of = quadratic([ends], centred)
+    cell, v = sawtooth(of, teeth), inside(ends, t)
+    g = tooth(abs(units(of, [v])[0]), teeth)
+    error = frac(of.scale) * ((g - g * g) - Fraction(1, 8)) / math.prod(teeth) ** 2
+    assert evaluated(cell, [v]) - v * v == error
+    assert abs(error) <= Fraction(cell.error[0])
+
+
+@pytest.mark.parametrize("tol", [1e-2, 1e-6])
+def test_where_ranges_are_far_from_zero_only_their_widths_count(tol: float) -> None:
+    near, far = ((X * Y).plain("relu", [(m - 1, m + 1), (n - 1, n + 1)], tol) for m, n in ((0, 0), (12, 45)))
+    assert (far.neurons, far.depth) == (near.neurons, near.depth)
+    x = np.random.default_rng(0).uniform([11, 44], [13, 46], size=(1000, 2))
+    assert abs(far.network(x) - (X * Y)(x)).max() <= far.execution.bound
 
 
 def tooth(x: Fraction, teeth: list[int]) -> Fraction:

@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import neuralgebra as na
-from neuralgebra.algebra import assembly, hulls, wiring
+from neuralgebra.algebra import assembly, hulls, schemes
 from neuralgebra.algebra.compiler import Compiler
 from neuralgebra.algebra.gate import Gate, chosen, product_error
 from neuralgebra.algebra.plain import Plain
@@ -337,8 +337,8 @@ def expect_exact(name: str, *sizes: int, of: int = 1) -> None:
 
 
 FAULTS: dict[str, tuple[object, str, object, Callable[[], None]]] = {
-    "the error of the gate is left out": (wiring, "product_error", lambda error: 0.0, expect_product),
-    "a product has the error of one square": (wiring, "product_error", lambda e: e.largest / 2, expect_product),
+    "the error of the gate is left out": (schemes, "product_error", lambda error: 0.0, expect_product),
+    "a product has the error of one square": (schemes, "product_error", lambda e: e.largest / 2, expect_product),
     "the remainder of Taylor's formula is left out": (
         hulls,
         "taylor",

@@ -16,11 +16,13 @@ from neuralgebra.algebra.elementary import elementary
 from neuralgebra.algebra.enclosure import ranges
 from neuralgebra.algebra.gate import chosen
 from neuralgebra.algebra.products import expanded
+from neuralgebra.algebra.quadratic import Quadratic, quadratic, shrunk
 from neuralgebra.algebra.relations import one_sided, relation
 from neuralgebra.algebra.schedule import Schedule, scheduled
+from neuralgebra.algebra.schemes import by_scheme, of_squares
 from neuralgebra.algebra.sensitivity import Range, gains, sensitivities
 from neuralgebra.algebra.univariate import fitted, interpolated
-from neuralgebra.algebra.wiring import by_gate, by_knots, by_relation, folds, product_by_gate, sawtooth, shrunk
+from neuralgebra.algebra.wiring import by_gate, by_knots, by_relation, folds, sawtooth
 from neuralgebra.arithmetic.rationals import Rationals, nearest
 from neuralgebra.errors import NotCertifiedError, ResourceError, UnsupportedError
 from neuralgebra.functions.activation import Activation
@@ -189,10 +191,9 @@ class Compiler:
             return of_relation(found, gain)
         if self.tol is None:
             raise self._refused(f"{function} as neurons of {self.function}")
+        low, high = self._ends(self.simple.nodes[place - 1].inputs[0], unit)
         if function.name == "square":
-            return self._square(gain / 2, self._tolerance(place, unit))
-        (argument,) = self.simple.nodes[place - 1].inputs
-        low, high = (float(end[unit]) for end in self.ranges[argument])
+            return self._quadratic([(low, high)], self._tolerance(place, unit))
         return self._univariate(function, low, high, self._tolerance(place, unit), gain)
 
     def _univariate(self, function: Activation, low: float, high: float, tol: float, gain: float) -> Cell:
@@ -205,42 +206,31 @@ class Compiler:
             return by_relation(by_knots(interpolated(target, tol), middle, radius, gain), found)
         return by_gate(fitted(self.function, target, tol, self.dtype, self.care), middle, radius, _ONE, gain)
 
-    def _square(self, size: float, tol: float) -> Cell:
-        """Return the cell of v² for |v| up to a size."""
-        alpha = self._scale(size)
-        scale = 1 / alpha**2
-        if self.function.name in _PIECEWISE:
-            return self._teeth([[alpha]], (1,), scale, tol, [2 * size])
-        gate = chosen(self.function, tol / float(nearest(scale)), self.dtype, True, worst=self.care)
-        return by_gate(gate, 0.0, 1 / alpha, scale, 2 * size)
-
-    def _scale(self, size: float) -> Any:
-        """Return by what arguments up to a size are multiplied; 1 for the square, a gate that is exact everywhere."""
-        return shrunk(0.0 if self.function.name == "square" else size)
-
-    def _teeth(self, forms: Any, signs: Sequence[int], scale: Any, tol: float, gains: Sequence[float]) -> Cell:
-        pieces = math.sqrt(float(nearest(scale)) / (tol * (8 if len(signs) == 1 else 4))) * (1 - 1e-12)
-        teeth = folds(pieces, len(signs), self.objective)
-        found = relation(named("relu"), self.function)
-        assert found is not None
-        return by_relation(sawtooth(forms, signs, scale, teeth, gains), found)
+    def _ends(self, place: int, unit: int) -> tuple[float, float]:
+        low, high = self.ranges[place]
+        return float(low[unit]), float(high[unit])
 
     def _products(self, place: int) -> Cell:
         if self.box is None or self.tol is None:
             raise self._refused(f"a product as neurons of {self.function}")
-        size, gain = self.simple.sizes[place], self.gains[place]
-        cells = [self._product((float(gain[1, i]), float(gain[0, i])), self._tolerance(place, i)) for i in range(size)]
+        size, given = self.simple.sizes[place], self.simple.nodes[place - 1].inputs
+        cells = [self._quadratic([self._ends(p, i) for p in given], self._tolerance(place, i)) for i in range(size)]
         return together(cells, [(i, size + i) for i in range(size)], 2 * size)
 
-    def _product(self, sizes: tuple[float, float], tol: float) -> Cell:
-        """Return the cell of u·v for |u| and |v| up to given sizes."""
-        alpha, beta = (self._scale(size) for size in sizes)
-        scale, gains = 1 / (alpha * beta), (sizes[1], sizes[0])
+    def _quadratic(self, ranges: Sequence[tuple[float, float]], tol: float) -> Cell:
+        """Return the cell of the product of two values in given ranges, or of the square of one."""
         if self.function.name in _PIECEWISE:
-            forms = [[alpha / 2, beta / 2], [alpha / 2, -beta / 2]]
-            return self._teeth(forms, (1, -1), scale, tol, gains)
-        gate = chosen(self.function, tol / float(nearest(scale)), self.dtype, True, worst=self.care)
-        return product_by_gate(gate, (alpha, beta), gains)
+            return self._teeth(quadratic(ranges), tol)
+        of = quadratic(ranges, centred=False, scaled=self.function.name != "square")
+        gate = chosen(self.function, tol / float(nearest(of.scale)), self.dtype, True, worst=self.care)
+        return by_scheme(of, of_squares(gate, of))
+
+    def _teeth(self, of: Quadratic, tol: float) -> Cell:
+        squares = len(of.squares)
+        pieces = math.sqrt(float(nearest(of.scale)) / (tol * (8 if squares == 1 else 4))) * (1 - 1e-12)
+        found = relation(named("relu"), self.function)
+        assert found is not None
+        return by_relation(sawtooth(of, folds(pieces, squares, self.objective)), found)
 
     def _tolerance(self, place: int, unit: int) -> float:
         """Return how far a value may be off: a share of the tolerance, by how much the outputs depend on it."""

@@ -25,23 +25,15 @@ import flint
 import numpy as np
 
 from neuralgebra.algebra.cells import Cell, Map, Step, rationals, single
-from neuralgebra.algebra.gate import Gate, product_error
+from neuralgebra.algebra.gate import Gate
+from neuralgebra.algebra.quadratic import Quadratic
 from neuralgebra.algebra.relations import Relation
 from neuralgebra.algebra.univariate import Knots
-from neuralgebra.arithmetic.rationals import Rationals, above
+from neuralgebra.arithmetic.rationals import Rationals, above, below
 
-__all__ = ["by_gate", "by_knots", "by_relation", "folds", "product_by_gate", "sawtooth", "shrunk"]
+__all__ = ["by_gate", "by_knots", "by_relation", "folds", "sawtooth"]
 
 _K = Rationals()
-HALF = flint.fmpq(1, 2)
-
-
-def shrunk(size: float) -> flint.fmpq:
-    """Return a number α of 9 bits with α·size < 1, by which arguments up to a size are brought into [-1, 1]."""
-    if size == 0:
-        return flint.fmpq(1)
-    mantissa, exponent = math.frexp(size * (1 + 2.0**-12))
-    return _K.scalar(math.ldexp(math.floor(256 / mantissa) / 256, -exponent))
 
 
 def by_gate(gate: Gate, middle: float, radius: Any, scale: Any, gain: float) -> Cell:
@@ -87,53 +79,20 @@ def by_knots(found: Knots, middle: float, radius: Any, gain: float) -> Cell:
     return single(layer, reading, found.error, [gain])
 
 
-def product_by_gate(gate: Gate, scales: tuple[flint.fmpq, flint.fmpq], gains: tuple[float, float]) -> Cell:
-    """Return the cell of u·v for |α u| ≤ 1 and |β v| ≤ 1, by a gate for t².
-
-    Parameters
-    ----------
-    gate : Gate
-        Neurons for t².
-    scales : tuple of rational
-        α and β.
-    gains : tuple of float
-        What |v| and |u| do not exceed.
-    """
-    scale = 1 / (scales[0] * scales[1])
-    factors = rationals(gate.factor)[None, :] * HALF
-    both = [np.concatenate([factors * scales[0], sign * factors * scales[1]]) for sign in (1, -1)]
-    layer = Map(np.concatenate(both, axis=1), rationals(gate.bias * 2))
-    coefficients = rationals(gate.coefficient)[:, None] * scale
-    reading = Map(np.concatenate([coefficients, -coefficients]), rationals([0]))
-    return single(layer, reading, above(_K.scalar(product_error(gate.error)) * scale), gains)
-
-
 # Sawtooth ---------------------------------------------------------------------------------------------------------
 
 
-def sawtooth(
-    forms: Sequence[Sequence[Any]],
-    signs: Sequence[int],
-    scale: flint.fmpq,
-    teeth: Sequence[int],
-    gains: Sequence[float],
-) -> Cell:
-    """Return the cell of scale · Σ ±s² for linear forms s in [-1, 1], in relu.
+def sawtooth(of: Quadratic, teeth: Sequence[int]) -> Cell:
+    """Return the cell of a product or a square, in relu.
 
-    The values between the steps are the teeth t_k of each s, and Σ ±S_k.
+    The values between the steps are the teeth t_k of each form s that is squared, and Σ ±S_k, with what is linear.
 
     Parameters
     ----------
-    forms : sequence of sequence of rational
-        For each s its factors of the arguments.
-    signs : sequence of {1, -1}
-        Whether its square is added or subtracted; of each sign at most one.
-    scale : rational
-        The factor of the sum.
+    of : Quadratic
+        The function.
     teeth : sequence of int
         p₁, …, p_m, one for each hidden layer.
-    gains : sequence of float
-        How fast the result changes with each argument, at most.
 
     Returns
     -------
@@ -143,33 +102,46 @@ def sawtooth(
     parts = [flint.fmpq(1)]
     for p in teeth:
         parts.append(parts[-1] / p**2)
-    steps = [_first(forms, signs, teeth[0])]
-    steps += [_next(signs, p, part) for p, part in zip(teeth[1:], parts[1:-1], strict=True)]
-    end, error = steps[-1].reading, scale * parts[-1] / 4
+    signs = (1, -1)[: len(of.squares)]
+    sums = _sums(of, signs)
+    steps = [_first(of, signs, teeth[0], sums)]
+    steps += [_next(signs, p, part, sums) for p, part in zip(teeth[1:], parts[1:-1], strict=True)]
+    end, error = steps[-1].reading, of.scale * parts[-1] / 4
+    constant = of.constant * of.scale
     if len(signs) == 1:
         error = error / 2
-    shift = error * signs[0] if len(signs) == 1 else flint.fmpq(0)
-    last = Map(end.weight[:, -1:] * scale, end.bias[-1:] * scale - shift)
-    steps[-1] = replace(steps[-1], reading=last, gain=steps[-1].gain[-1:] * above(scale))
-    return Cell(tuple(steps), np.array([above(error)]), np.array([gains]))
+        constant -= error
+    last = Map(end.weight[:, -1:] * of.scale, end.bias[-1:] * of.scale + constant)
+    steps[-1] = replace(steps[-1], reading=last, gain=steps[-1].gain[-1:] * above(of.scale))
+    return Cell(tuple(steps), np.array([above(error)]), np.array([of.gains]))
 
 
-def _first(forms: Sequence[Sequence[Any]], signs: Sequence[int], p: int) -> Step:
-    """Return relu(±s - j/p), and the teeth of |s| and Σ ± its interpolated square as read from them."""
-    weight, one = np.array(forms, dtype=object).T, _identity(len(signs))
-    layer = Map(np.concatenate([weight, -weight] * p, axis=1), _starts(2 * len(signs), p))
+def _sums(of: Quadratic, signs: Sequence[int]) -> tuple[flint.fmpq, flint.fmpq]:
+    """Return ends of Σ ±S_k with what is linear."""
+    swing = sum((abs(a) for a in of.linear), flint.fmpq(0))
+    return -swing - (-1 in signs), swing + (1 in signs)
+
+
+def _first(of: Quadratic, signs: Sequence[int], p: int, sums: tuple[flint.fmpq, flint.fmpq]) -> Step:
+    """Return relu(±s - j/p), and the teeth of |s| and the sum as read from them."""
+    forms, one = of.forms(of.squares), _identity(len(signs))
+    layer = Map(
+        np.concatenate([forms.weight, -forms.weight] * p, axis=1),
+        np.tile(np.concatenate([forms.bias, -forms.bias]), p) + _starts(2 * len(signs), p),
+    )
     both = np.concatenate([one, one])
     tooth = np.concatenate([both * c for c in _zigzag(p)])
     total = np.concatenate([both * c for c in _chords(p)]) @ rationals(signs)[:, None]
-    return Step(layer, _reading(tooth, total, 0), *_ends(signs), np.zeros((len(signs) + 1, len(weight))))
+    total[: 2 * len(signs), 0] += np.concatenate([of.slopes, -of.slopes])
+    return Step(layer, _reading(tooth, total, 0), *_ends(signs, sums), np.zeros((len(signs) + 1, len(forms.weight))))
 
 
-def _next(signs: Sequence[int], p: int, part: flint.fmpq) -> Step:
-    """Return relu(t - j/p) for each tooth, and the sum + 1, and the next teeth and sum as read from them."""
+def _next(signs: Sequence[int], p: int, part: flint.fmpq, sums: tuple[flint.fmpq, flint.fmpq]) -> Step:
+    """Return relu(t - j/p) for each tooth, and the sum + what it is above 0 by, and the next teeth and sum."""
     count, one, whole = len(signs), _identity(len(signs)), _identity(len(signs) + 1)
     layer = Map(
         np.concatenate([whole[:, :count]] * p + [whole[:, count:]], axis=1),
-        np.concatenate([_starts(count, p), rationals([1])]),
+        np.concatenate([_starts(count, p), rationals([-sums[0]])]),
     )
     tooth = np.concatenate([*(one * c for c in _zigzag(p)), 0 * one[:1]])
     more = _chords(p)
@@ -178,7 +150,7 @@ def _next(signs: Sequence[int], p: int, part: flint.fmpq) -> Step:
     total[-1, 0] = flint.fmpq(1)
     gain = np.diag([float(p)] * count + [1.0])
     gain[-1, :count] = above(part)
-    return Step(layer, _reading(tooth, total, -1), *_ends(signs), gain)
+    return Step(layer, _reading(tooth, total, sums[0]), *_ends(signs, sums), gain)
 
 
 def _starts(size: int, p: int) -> np.ndarray:
@@ -257,14 +229,13 @@ def _identity(size: int) -> np.ndarray:
     return np.array([rationals([int(i == j) for j in range(size)]) for i in range(size)], dtype=object)
 
 
-def _reading(tooth: np.ndarray, total: np.ndarray, constant: int) -> Map:
+def _reading(tooth: np.ndarray, total: np.ndarray, constant: Any) -> Map:
     return Map(np.concatenate([tooth, total], axis=1), rationals([0] * tooth.shape[1] + [constant]))
 
 
-def _ends(signs: Sequence[int]) -> tuple[np.ndarray, np.ndarray]:
+def _ends(signs: Sequence[int], sums: tuple[flint.fmpq, flint.fmpq]) -> tuple[np.ndarray, np.ndarray]:
     """Return the ends of teeth and sum."""
-    low = float(-(-1 in signs))
-    return np.array([0.0] * len(signs) + [low]), np.array([1.0] * len(signs) + [float(1 in signs)])
+    return np.array([0.0] * len(signs) + [below(sums[0])]), np.array([1.0] * len(signs) + [above(sums[1])])
 
 
 def by_relation(cell: Cell, relation: Relation) -> Cell:
