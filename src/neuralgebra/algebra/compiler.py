@@ -24,7 +24,7 @@ from neuralgebra.algebra.sensitivity import Range, gains, sensitivities
 from neuralgebra.algebra.univariate import fitted, interpolated
 from neuralgebra.algebra.wiring import by_gate, by_knots, by_relation, folds, sawtooth
 from neuralgebra.arithmetic.rationals import Rationals, nearest
-from neuralgebra.errors import NotCertifiedError, ResourceError, UnsupportedError
+from neuralgebra.errors import NotCertifiedError, ResourceError, UnsupportedError, shown
 from neuralgebra.functions.activation import Activation
 from neuralgebra.functions.activation import activation as named
 from neuralgebra.network.box import Box
@@ -75,7 +75,7 @@ class Compiler:
         self.network, self.function, self.box, self.dtype, self.tol = network, function, box, dtype, tol
         self.objective = objective
         self.simple = expanded(elementary(network), function)
-        self.proven = _nowhere(self.simple) if box is None else ranges(self.simple, box)
+        self.proven, self.open = (_nowhere(self.simple), None) if box is None else ranges(self.simple, box)
         self._widen([np.zeros(size) for size in self.simple.sizes])
         self.units = sum(self.simple.sizes[p] for p, n in enumerate(self.simple.nodes, 1) if _computes(n.layer))
         self.share, self.care = 0.0, 0.0
@@ -98,8 +98,12 @@ class Compiler:
                 low, high = (end[unit] for end in self.ranges[self.simple.nodes[place - 1].inputs[0]])
                 raise NotCertifiedError(
                     f"{function} of an argument in [{low:.6g}, {high:.6g}] received; nothing narrower is proven of it, "
-                    "and there the function is not defined, or its slope has no bound.\nA smaller domain expected."
+                    f"and there the function is not defined, or its slope has no bound{self._where()}.\n"
+                    "A smaller domain expected."
                 )
+
+    def _where(self) -> str:
+        return "" if self.open is None else f": where {shown(self.open.text(self.network.input_names))}"
 
     def run(self) -> Assembled:
         """Return the layers of the largest share of the tolerance for gates that leaves enough for the rest."""

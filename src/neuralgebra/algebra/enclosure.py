@@ -26,6 +26,7 @@ from neuralgebra.network.network import Network
 __all__ = ["Enclosure", "bounding", "derivative", "enclose", "expect_whole", "largest", "ranges"]
 
 _HIGHEST = 4
+_PARTS = 64  # of the box of a network that is compiled
 _CLOSE = 0.01  # of the range seen: bounds that are closer are not improved
 
 
@@ -175,7 +176,7 @@ def bounding(network: Network, forms: np.ndarray) -> Bounding:
     return bound
 
 
-def ranges(network: Network, box: Box) -> list[Range]:
+def ranges(network: Network, box: Box) -> tuple[list[Range], Box | None]:
     """Return proven ends of the values at all places of an elementary network.
 
     Parameters
@@ -189,10 +190,43 @@ def ranges(network: Network, box: Box) -> list[Range]:
     -------
     list of (ndarray, ndarray)
         For each place, of shape (size,).
+    Box or None
+        A part of the box on which something has no bound.
     """
-    tight = Relaxation(network, np.array(box.low)[None], np.array(box.high)[None]).ranges
-    pairs = zip(tight, _by_balls(network, box), strict=True)
-    return [(np.maximum(low[0], a), np.minimum(high[0], b)) for (low, high), (a, b) in pairs]
+    low, high = np.array(box.low)[None], np.array(box.high)[None]
+    span = np.where(high > low, high - low, 1.0)
+    while len(low) < _PARTS:
+        low, high = _halved(low, high, span)
+    found = _by_balls(network, box)
+    hull = [(np.full(a.shape, np.inf), np.full(a.shape, -np.inf)) for a, _ in found]
+    for last in (False, False, False, True):  # what has no bound is halved again
+        relaxed = Relaxation(network, low, high).ranges
+        open_parts = ~np.logical_and.reduce([(np.isfinite(a) & np.isfinite(b)).all(axis=1) for a, b in relaxed])
+        kept = np.flatnonzero(~open_parts | last)
+        hull = [_union(known, (a[kept], b[kept])) for known, (a, b) in zip(hull, relaxed, strict=True)]
+        low, high = low[open_parts], high[open_parts]
+        if last or not len(low):
+            break
+        low, high = _halved(low, high, span)
+    part = Box(tuple(low[0].tolist()), tuple(high[0].tolist())) if len(low) else None
+    return [(np.maximum(a, c), np.minimum(b, d)) for (a, b), (c, d) in zip(hull, found, strict=True)], part
+
+
+def _union(known: Range, parts: Range) -> Range:
+    """Return ranges that hold known ones and those on parts of the box, (parts, size)."""
+    return (
+        np.minimum(known[0], parts[0].min(axis=0, initial=np.inf)),
+        np.maximum(known[1], parts[1].max(axis=0, initial=-np.inf)),
+    )
+
+
+def _halved(low: np.ndarray, high: np.ndarray, span: np.ndarray) -> Range:
+    """Return the halves of boxes along their longest sides, as parts of a span."""
+    rows, along = np.arange(len(low)), np.argmax((high - low) / span, axis=1)
+    middle = low[rows, along] / 2 + high[rows, along] / 2
+    first, second = high.copy(), low.copy()
+    first[rows, along] = second[rows, along] = middle
+    return np.concatenate([low, second]), np.concatenate([first, high])
 
 
 def _by_balls(network: Network, box: Box) -> list[Range]:

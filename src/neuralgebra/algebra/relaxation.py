@@ -26,6 +26,7 @@ import numpy as np
 
 from neuralgebra.algebra.lines import Lines, affine, between, planes, product, reach, straight
 from neuralgebra.algebra.sensitivity import Range
+from neuralgebra.arithmetic.arrays import quiet
 from neuralgebra.network.layers import Affine, Concatenate, Elementwise, Multiply, Select
 from neuralgebra.network.network import Network
 
@@ -165,9 +166,10 @@ class Relaxation:
     def _back(self, place: int, rows: np.ndarray) -> Bounds:
         """Follow forms of the values at a place back to the inputs."""
         trail = _Trail(self, place, np.broadcast_to(rows, (self.boxes, *rows.shape)))
-        for at in range(place, 0, -1):
-            if at in trail.forms:
-                trail.step(at)
+        with quiet():
+            for at in range(place, 0, -1):
+                if at in trail.forms:
+                    trail.step(at)
         return Bounds(trail.best, trail.forms.get(0, np.zeros((self.boxes, len(rows), self.network.input_size))))
 
 
