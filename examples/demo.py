@@ -46,6 +46,13 @@ def main() -> None:
         print("Jacobian\n", f.jacobian(x)[:, 0])
         print("Hessian at the first row\n", f.hessian(x)[0, 0])
 
+    title("Proven everywhere on the box of these rows")
+    box = dict(zip(f.input_names, zip(table.min(axis=0), table.max(axis=0), strict=True), strict=True))
+    proven = f.enclose(box)
+    print(f"{proven.low[0]:.2f} <= progression <= {proven.high[0]:.2f}")
+    for claim in ("increasing in bmi", "increasing in age"):
+        print(f.certify(claim, box))
+
     title(f"Checked at {len(table)} real rows")
     print(f.check(table, model=MODEL.read_bytes()))
 

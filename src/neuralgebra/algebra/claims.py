@@ -101,7 +101,7 @@ def certify(network: Network, claim: str, box: Any, *, boxes: int = 2000) -> Ver
     >>> print(certify(f, "increasing in x1", [(-1, 1)]))
     increasing in x1: proven
     >>> print(certify(f, "y1 <= 3", [(-1, 1)]))
-    y1 <= 3: refuted, y1 is at least 3.79723 at (1.0)
+    y1 <= 3: refuted, y1 is at least 3.79723 at (1)
     """
     place, text = box_of(network, box), str(claim)
     expect_whole("boxes", boxes, 1)

@@ -70,7 +70,8 @@ class Problem:
 
 
 def _text(point: Sequence[float]) -> str:
-    return f"({', '.join(map(repr, point))})"
+    """Return a point for the eye; the witness has every digit."""
+    return f"({', '.join(f'{v:.6g}' for v in point)})"
 
 
 # Values -----------------------------------------------------------------------------------------------------------
@@ -122,7 +123,8 @@ def monotone(network: Network, unit: int, sign: int, box: Box) -> Problem:
             (u,), (v,) = values_of(chosen, a, _BITS), values_of(chosen, b, _BITS)
             if (u - v) * sign > 0:
                 moves = f"{'falls' if sign > 0 else 'rises'} by at least {ends((u - v) * sign)[0]:.3g}"
-                return Witness((a, b), f"{chosen.output_names[0]} {moves} from {_text(a)} to {_text(b)}")
+                where = f"{network.input_names[unit]} goes from {a[unit]:.6g} to {b[unit]:.6g} at {_text(a)}"
+                return Witness((a, b), f"{chosen.output_names[0]} {moves} as {where}")
         return None
 
     return Problem(len(forms), proven, lambda points: _quietly(slope, points) @ forms.T, 0.0, refute)
