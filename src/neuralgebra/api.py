@@ -93,10 +93,12 @@ FUNCTIONS = {
     "from_sklearn": "neuralgebra.files.sklearn:from_sklearn",
     "from_torch": "neuralgebra.files.torch:from_torch",
     "load": "neuralgebra.files.registry:load",
+    "median": "neuralgebra.algebra.sorting:median",
     "parallel": "neuralgebra.network.combine:parallel",
     "polynomial": "neuralgebra.algebra.polynomials:polynomial",
     "product": "neuralgebra.algebra.polynomials:product",
     "register": "neuralgebra.functions.custom:register_expression",
+    "sorting": "neuralgebra.algebra.sorting:sorting",
     "stack": "neuralgebra.network.combine:stack",
 }
 
