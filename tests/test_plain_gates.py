@@ -312,7 +312,7 @@ def test_a_tolerance_below_what_the_dtype_can_give_is_refused_with_what_it_can()
 
 
 def expect_product() -> None:
-    expect_within(PRODUCT, PRODUCT.plain("tanh", [(-1, 1)] * 2, 1e-3), [(-1.0, 1.0)] * 2, count=60)
+    expect_within(PRODUCT, PRODUCT.plain("tanh", [(-1, 1)] * 2, 1e-8), [(-1.0, 1.0)] * 2, count=60)
 
 
 def expect_hull() -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -14,13 +14,14 @@ from neuralgebra.algebra.assembly import Assembled, assembled
 from neuralgebra.algebra.cells import Cell, of_relation, together
 from neuralgebra.algebra.elementary import elementary
 from neuralgebra.algebra.enclosure import ranges
-from neuralgebra.algebra.gate import chosen
+from neuralgebra.algebra.gate import Gate, chosen
 from neuralgebra.algebra.products import expanded
 from neuralgebra.algebra.quadratic import Quadratic, quadratic, shrunk
 from neuralgebra.algebra.relations import one_sided, relation
 from neuralgebra.algebra.schedule import Schedule, scheduled
-from neuralgebra.algebra.schemes import by_scheme, of_squares
+from neuralgebra.algebra.schemes import Scheme, by_scheme, of_squares, roundings
 from neuralgebra.algebra.sensitivity import Range, gains, sensitivities
+from neuralgebra.algebra.triples import tripled
 from neuralgebra.algebra.univariate import fitted, interpolated
 from neuralgebra.algebra.wiring import by_gate, by_knots, by_relation, folds, sawtooth
 from neuralgebra.arithmetic.rationals import Rationals, nearest
@@ -40,6 +41,7 @@ _PIECEWISE = ("relu", "leaky_relu", "prelu")
 _ATTEMPTS = ((0.995, 12.0), (0.7, 12.0), (0.7, 600.0), (0.4, 600.0), (0.4, 3e4), (0.1, 3e4))
 _WIDENINGS, _WIDEST = 6, 0.01  # of ranges by errors of values: how often, and by which part of them at first
 _HOPELESS = 1e4  # times the tolerance: further attempts would not come so far
+_FEW = 4  # neurons of a product that centred ranges make no fewer
 _MOST_NUMBERS = 2_000_000  # of the layers
 _ONE = Rationals().scalar(1)
 
@@ -225,9 +227,29 @@ class Compiler:
         """Return the cell of the product of two values in given ranges, or of the square of one."""
         if self.function.name in _PIECEWISE:
             return self._teeth(quadratic(ranges), tol)
-        of = quadratic(ranges, centred=False, scaled=self.function.name != "square")
-        gate = chosen(self.function, tol / float(nearest(of.scale)), self.dtype, True, worst=self.care)
-        return by_scheme(of, of_squares(gate, of))
+        wide = quadratic(ranges, centred=False, scaled=self.function.name != "square")
+        cells = [by_scheme(wide, next(self._schemes(wide, tol)))]
+        near = quadratic(ranges)
+        if cells[0].neurons > _FEW and any(near.linear):
+            straight = self._straight(tol / 2 / float(nearest(sum(abs(a) for a in near.linear) * near.scale)))
+            cells += [by_scheme(near, scheme, straight) for scheme in self._schemes(near, tol / 2)]
+        return min(cells, key=lambda cell: self._rank(cell, ranges, tol))
+
+    def _schemes(self, of: Quadratic, tol: float) -> Iterator[Scheme]:
+        """Yield neurons for what is quadratic, the fewest first."""
+        tol = tol / float(nearest(of.scale))
+        gate = chosen(self.function, tol, self.dtype, True, worst=self.care)
+        three = tripled(self.function, tol, self.dtype, self.care) if len(of.squares) == 2 <= gate.neurons else None
+        if three is not None:
+            yield three
+        yield of_squares(gate, of)
+
+    def _rank(self, cell: Cell, ranges: Sequence[tuple[float, float]], tol: float) -> tuple[bool, float]:
+        """Return whether a cell is too far off, then how far; else how many neurons it has."""
+        off = float(cell.error[0]) + self.care * float(np.finfo(self.dtype).eps) * roundings(
+            self.function, cell, ranges
+        )
+        return (True, off) if off > tol else (False, cell.neurons)
 
     def _teeth(self, of: Quadratic, tol: float) -> Cell:
         squares = len(of.squares)
@@ -255,10 +277,16 @@ class Compiler:
         if self.tol is None:
             raise self._refused(f"a value handed on through a layer of {self.function}")
         alpha = shrunk(max(-low, high))
-        gate = chosen(
-            self.function, self._tolerance(place, unit) * float(nearest(alpha)), self.dtype, False, worst=self.care
-        )
+        gate = self._identity(self._tolerance(place, unit) * float(nearest(alpha)))
         return by_gate(gate, 0.0, 1 / alpha, 1 / alpha, 1.0)
+
+    def _identity(self, tol: float) -> Gate:
+        return chosen(self.function, tol, self.dtype, False, worst=self.care)
+
+    def _straight(self, tol: float) -> Cell:
+        """Return the cell of the identity on [-1, 1]."""
+        found = relation(named("identity"), self.function)
+        return by_gate(self._identity(tol), 0.0, _ONE, _ONE, 1.0) if found is None else of_relation(found, 1.0)
 
     def _refused(self, what: str) -> Exception:
         if self.box is None:

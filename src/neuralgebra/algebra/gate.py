@@ -31,16 +31,16 @@ from neuralgebra.errors import UnsupportedError
 from neuralgebra.functions.activation import Activation
 from neuralgebra.network.network import Network
 
-__all__ = ["Gate", "chosen", "product_error"]
+__all__ = ["FLAT", "STEPS", "Gate", "chosen", "column", "derivatives_at", "product_error", "zeros"]
 
 _TERMS = 10  # of Taylor series, by which gates are fitted
 _NODES = np.cos(np.pi * (np.arange(40) + 0.5) / 40)
-_STEPS = [m * 2.0**-k for k in range(34) for m in (2, 1.75, 1.5, 1.25)]  # short numbers, whose products are exact
+STEPS = [m * 2.0**-k for k in range(34) for m in (2, 1.75, 1.5, 1.25)]  # short numbers, whose products are exact
 _ORDERS, _TIGHT = (4, 8, 12), 1.05  # of Taylor polynomials, and how tight bounds are to be
 _TUNING = 16  # by what the choice of a bias makes errors smaller, at most
 _EVEN = 1e-12  # what derivatives of odd order are below where σ is even
 _LONG = 0.25  # steps that are too long for Taylor series
-_FAR, _FLAT = 8.0, 1e-2  # where biases are looked for, and how curved σ must be there
+_FAR, FLAT = 8.0, 1e-2  # where biases are looked for, and how curved σ must be there
 
 
 @dataclass(frozen=True)
@@ -179,17 +179,17 @@ def _families(function: Activation, even: bool, most: int) -> Iterator[tuple[tup
     """Yield families of gates with steps, those with fewest neurons first, with h as multiples of the step."""
     sign = 1 if even else -1
     order = 2 if even else 1
-    flat = _zeros(function, 1) if even else [0.0] * int(_derivatives(function, 0.0)[0] == 0)
-    places = [*_zeros(function, 4 if even else 3), 0.0, _steepest(function, order)]
+    flat = zeros(function, 1) if even else [0.0] * int(derivatives_at(function, 0.0)[0] == 0)
+    places = [*zeros(function, 4 if even else 3), 0.0, _steepest(function, order)]
     flat, useful = (
-        [b for b in dict.fromkeys(found) if abs(_derivatives(function, b)[order]) > _FLAT] for found in (flat, places)
+        [b for b in dict.fromkeys(found) if abs(derivatives_at(function, b)[order]) > FLAT] for found in (flat, places)
     )
-    useful.sort(key=lambda b: abs(_derivatives(function, b)[0] / _derivatives(function, b)[order]))
+    useful.sort(key=lambda b: abs(derivatives_at(function, b)[0] / derivatives_at(function, b)[order]))
     for n in range(1, most + 1):
         single = [b for b in flat if n == 1 or (even and _symmetric(function, b))]
         families = [tuple((b, float(i), 0) for i in range(1, n + 1)) for b in single]
         families += [tuple((b, float(i), sign) for i in range(1, n + 1)) for b in useful]
-        yield from itertools.product(families, _STEPS)
+        yield from itertools.product(families, STEPS)
         yield from ((row, 1.0) for row in _placed(function, n) if even)
 
 
@@ -201,7 +201,7 @@ def _placed(function: Activation, count: int) -> list[tuple[Part, ...]]:
 
 def _symmetric(function: Activation, b: float) -> bool:
     """Return whether σ is even about a place."""
-    return bool((abs(_derivatives(function, b)[1:10:2]) < _EVEN).all())
+    return bool((abs(derivatives_at(function, b)[1:10:2]) < _EVEN).all())
 
 
 def _steepest(function: Activation, order: int) -> float:
@@ -211,15 +211,31 @@ def _steepest(function: Activation, order: int) -> float:
 
 
 @functools.lru_cache(maxsize=4096)
-def _derivatives(function: Activation, b: float) -> np.ndarray:
-    """Return the derivatives at a place, by the recurrence of Taylor series: polynomials in a chain would grow."""
+def derivatives_at(function: Activation, b: float) -> np.ndarray:
+    """Return the derivatives at a place, by the recurrence of Taylor series: polynomials in a chain would grow.
+
+    Parameters
+    ----------
+    function : Activation
+        σ.
+    b : float
+        The place.
+    """
     coefficients = taylor(Arrays(np.zeros(1)), Network.function(function), np.array([b]), 2 * _TERMS)
     return np.array([math.factorial(n) * float(a[0]) for n, a in enumerate(coefficients)])
 
 
 @functools.lru_cache(maxsize=64)
-def _zeros(function: Activation, order: int) -> list[float]:
-    """Return the zeros of a derivative near 0."""
+def zeros(function: Activation, order: int) -> list[float]:
+    """Return the zeros of a derivative near 0.
+
+    Parameters
+    ----------
+    function : Activation
+        σ.
+    order : int
+        Of the derivative.
+    """
     k, grid = Arrays(np.zeros(1)), np.linspace(-_FAR, _FAR, 1601)
 
     def value(z: Any) -> Any:
@@ -248,7 +264,7 @@ def _tuned(function: Activation, family: Sequence[Part], h: float, dtype: np.dty
 
 def _fitted(function: Activation, parts: Sequence[Part], even: bool) -> tuple[Gate, float]:
     """Return the gate with the best coefficients for given neurons, and about how far it is off."""
-    columns = [_column(function, part) for part in parts]
+    columns = [column(function, part) for part in parts]
     wanted = _NODES**2 if even else _NODES
     scales = [abs(column).max() for column in columns]
     matrix = np.array([*(c / s for c, s in zip(columns, scales, strict=True)), np.ones_like(_NODES)]).T
@@ -258,23 +274,33 @@ def _fitted(function: Activation, parts: Sequence[Part], even: bool) -> tuple[Ga
     error = float(abs(matrix @ found - wanted).max())
     coefficients = [float(c / s) for c, s in zip(found, scales, strict=False)]
     rows = [row for part, c in zip(parts, coefficients, strict=True) for row in _neurons(part, c)]
-    at_zero = sum(c * _derivatives(function, b)[0] for b, _, c in rows)
+    at_zero = sum(c * derivatives_at(function, b)[0] for b, _, c in rows)
     constant = float((found[-1] if even else 0.0) - at_zero)
     b, h, c = zip(*rows, strict=True)
     target = Network.function("square") if even else Network.identity(1)
     return Gate(function, b, h, c, constant, target), error
 
 
-def _column(function: Activation, part: Part) -> np.ndarray:
-    """Return σ(b + h t) ± σ(b - h t), without what is constant, at the nodes: no large numbers cancel."""
+def column(function: Activation, part: Part, t: np.ndarray = _NODES) -> np.ndarray:
+    """Return σ(b + h t) ± σ(b - h t), without what is constant: no large numbers cancel.
+
+    Parameters
+    ----------
+    function : Activation
+        σ.
+    part : (float, float, int)
+        b, h and the sign of the mirrored neuron.
+    t : ndarray
+        Where.
+    """
     b, h, sign = part
-    derivatives = _derivatives(function, b)
+    derivatives = derivatives_at(function, b)
     if h > _LONG:
-        k, sides = Arrays(_NODES), b + h * np.array([_NODES, -_NODES])
+        k, sides = Arrays(t), b + h * np.array([t, -t])
         first, second = function(k, sides)
         return np.asarray(first + sign * second - (1 + sign) * derivatives[0])
     powers = range(1, len(derivatives))
-    terms = [derivatives[n] * h**n / math.factorial(n) * (1 + sign * (-1) ** n) * _NODES**n for n in powers]
+    terms = [derivatives[n] * h**n / math.factorial(n) * (1 + sign * (-1) ** n) * t**n for n in powers]
     return np.asarray(sum(terms))
 
 
