@@ -93,12 +93,14 @@ FUNCTIONS = {
     "from_sklearn": "neuralgebra.files.sklearn:from_sklearn",
     "from_torch": "neuralgebra.files.torch:from_torch",
     "load": "neuralgebra.files.registry:load",
+    "load_certificate": "neuralgebra.files.certificates:load_certificate",
     "median": "neuralgebra.algebra.sorting:median",
     "parallel": "neuralgebra.network.combine:parallel",
     "polynomial": "neuralgebra.algebra.polynomials:polynomial",
     "product": "neuralgebra.algebra.polynomials:product",
     "register": "neuralgebra.functions.custom:register_expression",
     "sorting": "neuralgebra.algebra.sorting:sorting",
+    "save_certificate": "neuralgebra.files.certificates:save_certificate",
     "stack": "neuralgebra.network.combine:stack",
 }
 

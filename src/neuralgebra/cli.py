@@ -1,4 +1,4 @@
-"""The command line: neuralgebra show|eval|diff|formula|code|plain|enclose|certify|check MODEL.
+"""The command line: neuralgebra show|eval|diff|formula|code|plain|verify|enclose|certify|check MODEL.
 
 Exit codes: 0 ok, 1 our fault, 2 usage, 3 bad input, 4 valid but unsupported, 5 not certified, 6 resource limit,
 7 output not writable, 130 interrupted.
@@ -19,7 +19,7 @@ from typing import Any, NoReturn
 import click
 
 import neuralgebra as na
-from neuralgebra.cli_algebra import COMMANDS
+from neuralgebra.cli_algebra import COMMANDS, warn_outside
 from neuralgebra.cli_support import (
     DATA,
     FORCE,
@@ -68,15 +68,19 @@ def show(model: str, as_json: bool) -> None:
 @cli.command(name="eval")
 @MODEL
 @DATA
+@click.option("--certificate", type=click.Path(), help="Warn of rows outside the domain of this certificate.")
 @OUTPUT
 @FORMAT
 @FORCE
 @JSON
-def evaluate(model: str, data: str, **options: Any) -> None:
+def evaluate(model: str, data: str, certificate: str | None, **options: Any) -> None:
     """Evaluate a network at the rows of DATA (CSV, Parquet, or - for CSV on standard input)."""
     write = writer(**options)
     network = na.load(model)
-    values = network(rows_of(network, data))
+    rows = rows_of(network, data)
+    if certificate is not None:
+        warn_outside(network, rows, certificate)
+    values = network(rows)
     write(columns_of(zip(network.output_names, values.T, strict=True)))
 
 

@@ -1,7 +1,8 @@
-"""Commands of the algebra: neuralgebra plain|enclose|certify MODEL."""
+"""Commands of the algebra: neuralgebra plain|verify|enclose|certify MODEL."""
 
 from __future__ import annotations
 
+import dataclasses
 import itertools
 from typing import Any
 
@@ -11,7 +12,7 @@ import neuralgebra as na
 from neuralgebra.cli_support import FORCE, JSON, MODEL, as_text, box_of, printed, refuse_existing
 from neuralgebra.errors import shown
 
-__all__ = ["COMMANDS"]
+__all__ = ["COMMANDS", "warn_outside"]
 
 _BOX = click.option(
     "--box", metavar="RANGES", required=True, help="Where: x1=-1:1,x2=0:2, or a table whose ranges are taken."
@@ -27,17 +28,56 @@ _SHOWN, _WIDE = 5, 2000  # remaining boxes that are listed, and characters of a 
 @click.option("--tol", type=float, help="With --box: no error may exceed TOL there, proven for any execution.")
 @click.option("--dtype", type=click.Choice(["float64", "float32"]), help="By default that of the network.")
 @click.option("-o", "--output", type=click.Path(), help="File to write the plain network to: .onnx, .safetensors.")
+@click.option("--certificate", type=click.Path(), help="JSON file to write the certificate to; see verify.")
 @FORCE
 def plain(model: str, times: str | None, box: str | None, output: str | None, force: bool, **options: Any) -> None:
     """Write a network, or a product of two, as plain layers with one activation, within a proven bound."""
-    if output is not None:
-        refuse_existing(output, force)
+    certificate = options.pop("certificate")
+    for path in filter(None, (output, certificate)):
+        refuse_existing(path, force)
     network = na.load(model)
     network = network if times is None else network * na.load(times)
     found = network.plain(domain=None if box is None else box_of(network, box), **options)
     if output is not None:
         found.network.save(output, overwrite=force)
+    if certificate is not None:
+        na.api.resolve("save_certificate")(found, certificate, overwrite=force)
     printed("\n".join([str(found.network), *(str(c) for c in (found.certificate, found.execution) if c is not None)]))
+
+
+@click.command()
+@click.argument("certificate", type=click.Path())
+@MODEL
+@click.option("--reference", type=click.Path(), help="Compare what MODEL stands for with this model too.")
+@click.option("--seconds", type=click.FloatRange(0), default=60, show_default=True, help="For each claim, about.")
+@JSON
+def verify(certificate: str, model: str, reference: str | None, seconds: float, as_json: bool) -> int:
+    """Prove a CERTIFICATE of MODEL again, by a checker that shares nothing with what made it.
+
+    MODEL must have the very numbers of the certificate. The claims about real numbers and about executions are proven
+    one by one. The exit code is 0 if all are verified, and 5 otherwise.
+    """
+    found = na.api.resolve("load_certificate")(certificate)
+    found.expect(na.load(model))
+    if reference is not None:
+        found.expect(na.load(reference), "reference")
+    verdicts = found.verify(seconds)
+    if as_json:
+        printed(as_text([dataclasses.asdict(v) for v in verdicts]))
+    else:
+        lines = zip(found.certificates, verdicts, strict=True)
+        printed("\n".join(shown(f"{c}: {v.state}, {v.found}", _WIDE) for c, v in lines))
+    return 0 if all(v.state == "verified" for v in verdicts) else 5
+
+
+def warn_outside(network: Any, rows: Any, path: str) -> None:
+    """Say on standard error which rows a certificate does not speak of."""
+    found = na.api.resolve("load_certificate")(path)
+    found.expect(network)
+    outside = (~found.certificates[0].contains(rows)).nonzero()[0]
+    if len(outside):
+        found = f"{len(outside)} of {len(rows)} rows are outside the certified domain, row {outside[0] + 1} first"
+        click.echo(f"warning: {found}.", err=True)
 
 
 @click.command()
@@ -88,5 +128,5 @@ def certify(model: str, claim: str, box: str, boxes: int, as_json: bool) -> int:
     return 0 if found else 5
 
 
-COMMANDS = (plain, enclose, certify)
+COMMANDS = (plain, verify, enclose, certify)
 """All of them."""

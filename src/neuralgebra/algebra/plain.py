@@ -16,6 +16,7 @@ import numpy as np
 
 from neuralgebra.algebra.assembly import ULPS, Assembled
 from neuralgebra.algebra.certificate import Certificate, Execution
+from neuralgebra.algebra.certified import Certified
 from neuralgebra.algebra.compiler import Compiler
 from neuralgebra.errors import DtypeError, InputError, UsageError, shown
 from neuralgebra.functions.activation import Activation
@@ -28,45 +29,24 @@ __all__ = ["Plain", "plain"]
 
 
 @dataclass(frozen=True)
-class Plain:
-    """A plain network, with what is proven of its distance from the network that it stands for.
+class Plain(Certified):
+    """A plain network, affine layers with one activation between them, with what is proven of its distance from f.
 
     Parameters
     ----------
     network : Network
-        Affine layers with one activation between them.
+        The layers.
     certificate : Certificate or None
         About the real numbers; None where no box was given.
     execution : Certificate or None
         About any execution in the dtype of the network.
+    reference : Network
+        f, the network that it stands for.
     """
-
-    network: Network
-    certificate: Certificate | None
-    execution: Certificate | None
 
     def layers_list(self) -> list[tuple[np.ndarray, np.ndarray | None]]:
         """Return the pairs (A₁, b₁), …, (A_L, b_L), each A of shape (out, in)."""
         return self.network.layers_list()
-
-    def check_domain(self, x: Any) -> np.ndarray:
-        """Return for each point whether the certificates speak of it.
-
-        Parameters
-        ----------
-        x : array_like, shape (..., n)
-            Points.
-
-        Returns
-        -------
-        ndarray of bool, shape (...,)
-            Whether it is in the box; always where there is no box.
-        """
-        points = np.asarray(x, dtype=float)
-        if self.certificate is None:
-            return np.ones(points.shape[:-1], dtype=bool)
-        box = self.certificate.box
-        return np.asarray(((points >= box.low) & (points <= box.high)).all(axis=-1))
 
     @property
     def neurons(self) -> int:
@@ -200,12 +180,12 @@ def _result(network: Network, function: Activation, box: Box | None, made: Assem
         output_shape=network.output_shape,
     )
     if box is None:
-        return Plain(plain, None, None)
+        return Plain(plain, None, None, network)
     real, executed = (
         Certificate(_upwards(bounds), box, plain.digest.hex(), network.digest.hex(), execution)
         for bounds, execution in ((made.error, None), (made.executed, Execution(dtype.name, ULPS)))
     )
-    return Plain(plain, real, executed)
+    return Plain(plain, real, executed, network)
 
 
 def _upwards(bounds: np.ndarray) -> tuple[float, ...]:
