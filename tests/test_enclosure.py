@@ -167,8 +167,32 @@ def test_roundings_count(width: float) -> None:
     expect_sound(net("tanh", 2, 8, 8, 1), width)
 
 
+def products(seed: int) -> na.Network:
+    """A network whose weights are products of matrices that nearly cancel each other."""
+    matrix = np.random.default_rng(seed).normal(size=(4, 4)) + 1e4
+    both = na.Product((na.Dense(matrix), na.Dense(np.linalg.inv(matrix))))
+    return na.Network.from_layer(na.Affine(both), 4)[:1]
+
+
+def expect_products_sound() -> None:
+    for seed in range(20):
+        point = np.random.default_rng(seed).normal(size=4)
+        f = products(seed)
+        found = Relaxation(elementary(f), point[None], point[None]).bounds(np.array([[1.0], [-1.0]])).upper[0]
+        expect_inside(f, -found[1:], found[:1], point[None])
+
+
+def test_weights_that_are_products_are_not_taken_for_doubles(monkeypatch: pytest.MonkeyPatch) -> None:
+    expect_products_sound()
+    relaxation._weights.cache_clear()
+    monkeypatch.setattr(relaxation, "_rounded", lambda weight, dense: None)
+    with pytest.raises(AssertionError):
+        expect_products_sound()
+    relaxation._weights.cache_clear()
+
+
 def _no_bias(trail: Any, form: np.ndarray, place: int, argument: int) -> None:
-    weight, _ = trail.relaxation.weights[place]
+    weight, *_ = trail.relaxation.weights[place]
     trail._collect(argument, form @ weight)
 
 

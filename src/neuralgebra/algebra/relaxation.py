@@ -24,10 +24,13 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from neuralgebra.algebra.combination import Combination
 from neuralgebra.algebra.lines import Lines, affine, between, planes, product, reach, straight
 from neuralgebra.algebra.sensitivity import Range
 from neuralgebra.arithmetic.arrays import quiet
+from neuralgebra.arithmetic.majorant import Majorant, Measured
 from neuralgebra.network.layers import Affine, Concatenate, Elementwise, Multiply, Select
+from neuralgebra.network.linear import Dense, Diagonal, Kronecker, Linear, Spread
 from neuralgebra.network.network import Network
 
 __all__ = ["Bounds", "Relaxation"]
@@ -82,7 +85,7 @@ class Relaxation:
     ) -> None:
         self.network, self.boxes = network, len(low)
         self.weights = _weights(network)
-        longest = max(network.sizes + tuple(n for w, _ in self.weights.values() for n in w.shape))
+        longest = max(network.sizes + tuple(n for w, *_ in self.weights.values() for n in w.shape))
         terms = 2 * longest + 4 * len(network.nodes) + 8
         self.gamma = terms * _UNIT / (1 - terms * _UNIT) * _MORE
         self.tiny = terms * _SMALLEST
@@ -114,7 +117,12 @@ class Relaxation:
             case Concatenate():
                 low, high = (np.concatenate(ends, axis=1) for ends in zip(*given, strict=True))
                 return low, high
-        return affine(*self.weights[place], *given[0])
+        weight, bias, off = self.weights[place]
+        low, high = affine(weight, bias, *given[0])
+        if off is None:
+            return low, high
+        lost = self.middles[node.inputs[0]].size @ off.T
+        return np.nextafter(low - lost, -np.inf), np.nextafter(high + lost, np.inf)
 
     def _line(self, place: int) -> None:
         node = self.network.nodes[place - 1]
@@ -200,9 +208,11 @@ class _Trail:
         self._largest()
 
     def _affine(self, form: np.ndarray, place: int, argument: int) -> None:
-        weight, bias = self.relaxation.weights[place]
+        weight, bias, off = self.relaxation.weights[place]
         middle = self.relaxation.middles[argument]
         sizes = middle.size @ abs(weight.T) + (0.0 if bias is None else abs(bias))
+        if off is not None:
+            sizes = sizes + middle.size @ off.T / self.relaxation.gamma
         self.size += _times(abs(form), sizes) + self._least(middle)
         if bias is not None:
             self.constant += form @ bias
@@ -269,13 +279,27 @@ def _common(first: Range, second: Range) -> Range:
     return np.maximum(first[0], second[0]), np.minimum(first[1], second[1])
 
 
+_Weights = tuple[np.ndarray, np.ndarray | None, np.ndarray | None]
+
+
 @functools.lru_cache(maxsize=32)
-def _weights(network: Network) -> dict[int, tuple[np.ndarray, np.ndarray | None]]:
-    """Return weight and bias of each affine map, as doubles."""
+def _weights(network: Network) -> dict[int, _Weights]:
+    """Return weight and bias of each affine map, as doubles, and how far the weight may be off; None if it is exact."""
     found = {}
     for place, node in enumerate(network.nodes, 1):
         if isinstance(node.layer, Affine):
             bias = node.layer.bias
             exact = None if bias is None else bias.astype(np.float64)
-            found[place] = (node.layer.weight.dense().astype(np.float64), exact)
+            weight = node.layer.weight.dense().astype(np.float64)
+            found[place] = (weight, exact, _rounded(node.layer.weight, weight))
     return found
+
+
+def _rounded(weight: Linear, dense: np.ndarray) -> np.ndarray | None:
+    """Return how far the numbers of a structured matrix may be off, as doubles: products and sums are rounded."""
+    if isinstance(weight, Dense | Diagonal | Kronecker | Spread):
+        return None
+    if isinstance(weight, Combination):
+        return np.asarray(abs(dense) * 2 * _UNIT + _SMALLEST)
+    sizes = weight.apply(Majorant(), Measured(np.eye(weight.columns))).size.T
+    return np.asarray(sizes * (8 * max(dense.shape) * _UNIT) + _SMALLEST)
