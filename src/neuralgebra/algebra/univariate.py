@@ -62,31 +62,48 @@ def fitted(function: Activation, target: Network, tol: float, dtype: np.dtype, w
         The neurons.
     """
     nearest, least = None, np.inf
-    for gate, error in itertools.chain(_differences(function, target), _candidates(function, target, dtype)):
-        roundings = worst * float(np.finfo(dtype).eps) * gate.weight
-        if error + roundings < least:
-            nearest, least = gate, error + roundings
-            if error <= tol * 0.9 and least <= tol:
+
+    def better(gate: Gate, error: float) -> bool:
+        nonlocal nearest, least
+        off = error + worst * float(np.finfo(dtype).eps) * gate.weight
+        if off < least:
+            nearest, least = gate, off
+        return off == least <= tol and error <= tol * 0.9
+
+    found = any(better(*one) for one in _differences(function, target))
+    for count, scale in itertools.product(_COUNTS, () if found else _SCALES):
+        fit = _Fit(function, target, count, scale, dtype)
+        for cut in _CUTS if count >= 4 else _CUTS[:1]:
+            gate, error = fit.gate(cut, least)
+            if better(gate, error):
+                return gate
+            if error > least:  # it only grows with the cut
                 break
     assert nearest is not None
     return nearest
 
 
-def _candidates(function: Activation, target: Network, dtype: np.dtype) -> Iterator[tuple[Gate, float]]:
-    """Yield gates with about how far they are off, those with fewest neurons first."""
-    for count, scale, cut in itertools.product(_COUNTS, _SCALES, _CUTS):
-        if count < 4 and cut != _CUTS[0]:
-            continue
+class _Fit:
+    """Equally spaced neurons for a function, at nodes on [-1, 1]."""
+
+    def __init__(self, function: Activation, target: Network, count: int, scale: float, dtype: np.dtype) -> None:
         nodes = np.cos(np.pi * (np.arange(4 * count + 40) + 0.5) / (4 * count + 40))
         centres = np.linspace(-1, 1, count) * (1 + 1 / count) if count > 1 else np.array([-0.5])
-        bias = (-scale * centres).astype(dtype).astype(float)
-        k = Arrays(nodes)
-        matrix = np.concatenate([function(k, bias + scale * nodes[:, None]), np.ones((len(nodes), 1))], axis=1)
-        wanted = target(nodes[:, None])[:, 0]
-        found = _lawson(matrix, wanted, cut)
-        error = float(abs(matrix @ found - wanted).max())
-        rows = tuple(bias.tolist()), (scale,) * count, tuple(found[:-1].tolist())
-        yield Gate(function, *rows, float(found[-1]), target), error
+        self.function, self.target, self.scale = function, target, scale
+        self.bias = (-scale * centres).astype(dtype).astype(float)
+        values = function(Arrays(nodes), self.bias + scale * nodes[:, None])
+        self.matrix, self.wanted = np.concatenate([values, np.ones((len(nodes), 1))], axis=1), _at(target, nodes)
+
+    def gate(self, cut: float, bound: float) -> tuple[Gate, float]:
+        """Return the gate with the best coefficients, and about how far it is off; above a bound any are returned."""
+        found = _lawson(self.matrix, self.wanted, cut, bound)
+        error = float(abs(self.matrix @ found - self.wanted).max())
+        rows = tuple(self.bias.tolist()), (self.scale,) * len(self.bias), tuple(found[:-1].tolist())
+        return Gate(self.function, *rows, float(found[-1]), self.target), error
+
+
+def _at(target: Network, nodes: np.ndarray) -> np.ndarray:
+    return np.asarray(target(nodes[:, None])[:, 0])
 
 
 def _differences(function: Activation, target: Network) -> Iterator[tuple[Gate, float]]:
@@ -115,8 +132,8 @@ def _finite(offsets: Sequence[int], order: int) -> np.ndarray:
     return np.linalg.solve(powers, wanted)
 
 
-def _lawson(matrix: np.ndarray, wanted: np.ndarray, cut: float) -> np.ndarray:
-    """Return coefficients whose largest error is small."""
+def _lawson(matrix: np.ndarray, wanted: np.ndarray, cut: float, bound: float) -> np.ndarray:
+    """Return coefficients whose largest error is small; those at hand where it cannot be below a bound."""
     sizes = abs(matrix).max(axis=0)
     sizes[sizes == 0] = 1.0
     scaled, weights = matrix / sizes, np.ones(len(wanted))
@@ -127,7 +144,8 @@ def _lawson(matrix: np.ndarray, wanted: np.ndarray, cut: float) -> np.ndarray:
         errors = abs(scaled @ found - wanted)
         if errors.max() < least:
             best, least = found, errors.max()
-        if not errors.max():
+        # The weighted mean is below the largest error of all coefficients.
+        if not errors.max() or np.sqrt(np.mean(weights * errors**2)) > bound:
             break
         weights = weights * (errors + 1e-3 * errors.max())
         weights = weights / weights.mean()
