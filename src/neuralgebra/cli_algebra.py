@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import itertools
 from typing import Any
 
@@ -63,7 +62,7 @@ def verify(certificate: str, model: str, reference: str | None, seconds: float, 
         found.expect(na.load(reference), "reference")
     verdicts = found.verify(seconds)
     if as_json:
-        printed(as_text([dataclasses.asdict(v) for v in verdicts]))
+        printed(as_text([v._asdict() for v in verdicts]))
     else:
         lines = zip(found.certificates, verdicts, strict=True)
         printed("\n".join(shown(f"{c}: {v.state}, {v.found}", _WIDE) for c, v in lines))

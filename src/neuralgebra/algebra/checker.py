@@ -1,15 +1,12 @@
-"""An independent proof of certificates: it shares no line with the library and needs python-flint alone.
+"""An independent proof of certificates, which needs python-flint alone: ``python checker.py FILE [SECONDS]``.
 
-    python checker.py certificate.json [seconds]
-
-The file holds two networks g and f as exact numbers, and claims |g - f| <= bounds on a box. Each is proven again by
+A file holds two networks g and f as exact numbers, and claims |g - f| <= bounds on a box. Each is proven again by
 Taylor models (Berz and Makino, Reliable Computing 4, 1998): on a part of the box every value is a polynomial in t,
--1 <= t <= 1, whose coefficients are balls; what is cut off goes into the constant. An absolute value whose argument
-changes sign there is a chord and a variable of its own. Parts on which the bound does not follow are halved.
-
-A claim about executions adds what is rounded: an execution is g with something added behind each sum, product and
-function. By the mean value theorem it is off by at most the sum of sup |dg/d(added)| times the most that can be added
-(Higham, "Accuracy and stability of numerical algorithms", 2002, chapter 3), all values widened by what is added.
+-1 <= t <= 1, with balls as coefficients. What is cut off from a function, and what |z| is off from a chord where z
+changes sign, are variables of their own. Parts on which the bounds do not follow are halved. An execution is g with
+something added behind each sum, product and function: by the mean value theorem it is off by at most the sum of
+sup |dg/d(added)| times the most that can be added (Higham, "Accuracy and stability of numerical algorithms", 2002,
+chapter 3), with all values widened by what is added.
 """
 
 from __future__ import annotations
@@ -23,64 +20,45 @@ import struct
 import sys
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from fractions import Fraction
-from typing import Any
+from typing import Any, NamedTuple
 
 import flint
 from flint import arb, arb_series
 
-__all__ = ["Verdict", "check", "main", "network_of"]
+__all__ = ["BENT", "FUNCTIONS", "Verdict", "check", "network_of"]
 
 BITS, TINY = 160, arb(2) ** -110
 FIELD, VARIABLES = 5, 64  # bits of an exponent; how many variables may have them
 ODD = sum(1 << FIELD * i for i in range(VARIABLES))
 UNIT, HALF, ZERO, ONE = arb(0, 1), arb(0.5, 0.5), arb(0), arb(1)
-DEGREES = {1: 12, 2: 8, 3: 6}  # by the number of inputs
 FORMATS = {"float64": (53, -1074, 1024), "float32": (24, -149, 128)}  # digits, smallest and largest exponent
-Model = tuple[list[dict[int, Any]], dict[Any, Any]]
-"""By total degree, packed exponents -> ball; then what was cut off, variable -> factor."""
+Model = tuple[list[dict[int, Any]], dict[Any, Any]]  # by degree, packed exponents -> ball; variable -> what is cut off
 
 
-@dataclass(frozen=True)
-class Verdict:
-    """What became of a claim: "verified", "refuted" at a point, or "not decided", and the bound that is proven."""
+class Verdict(NamedTuple):
+    """What became of a claim: "verified", "refuted", or "not decided"; what is known of |g - f|; on how many parts."""
 
     claim: str
     state: str
+    found: str
     boxes: int = 0
-    reached: float = math.inf
-    point: tuple[float, ...] = ()
-    note: str = ""
-
-    @property
-    def found(self) -> str:
-        """What belongs to the state."""
-        shown = f"at {self.point}" if self.point else f"|g - f| <= {self.reached:.6g}"
-        return f"{self.note or shown} ({self.boxes} sub-boxes)"
-
-
-def _sigmoid(z: Any) -> Any:
-    return 1 / (1 + (-z).exp())
 
 
 FUNCTIONS: dict[str, Callable[[Any], Any]] = {
     "identity": lambda z: z,
-    "sigmoid": _sigmoid,
-    "tanh": lambda z: 1 - 2 * _sigmoid(-2 * z),
+    "sigmoid": lambda z: 1 / (1 + (-z).exp()),
+    "tanh": lambda z: 1 - 2 / (1 + (2 * z).exp()),
     "softplus": lambda z: (1 + z.exp()).log(),
-    "logsigmoid": lambda z: _sigmoid(z).log(),
     "gelu": lambda z: z * (-z / arb(2).sqrt()).erfc() / 2,
-    "gelu_tanh": lambda z: z * _sigmoid(2 * (2 / arb.pi()).sqrt() * (z + arb(44715) / 1000000 * z * z * z)),
-    "silu": lambda z: z * _sigmoid(z),
+    "gelu_tanh": lambda z: z / (1 + (-(8 / arb.pi()).sqrt() * (z + arb(44715) / 1000000 * z * z * z)).exp()),
+    "silu": lambda z: z / (1 + (-z).exp()),
     "square": lambda z: z * z,
     "reciprocal": lambda z: 1 / z,
-    "gaussian": lambda z: (-z * z).exp(),
 } | {name: operator.methodcaller(name) for name in ("sin", "cos", "exp", "log", "sqrt", "erf")}
 BENT: dict[str, Callable[[Any], tuple[Any, Any]]] = {  # a z + b |z|
-    "relu": lambda p: (ONE / 2, ONE / 2),
-    "abs": lambda p: (ZERO, ONE),
-} | {name: lambda p: ((1 + p["slope"]) / 2, (1 - p["slope"]) / 2) for name in ("leaky_relu", "prelu")}
+    name: lambda p: ((1 + p["slope"]) / 2, (1 - p["slope"]) / 2) for name in ("leaky_relu", "prelu")
+} | {"relu": lambda p: (ONE / 2, ONE / 2), "abs": lambda p: (ZERO, ONE)}
 
 
 def series(name: str, order: int, z: Any, length: int) -> list[Any]:
@@ -98,12 +76,7 @@ def series(name: str, order: int, z: Any, length: int) -> list[Any]:
 def image(model: Model) -> Any:
     """Return a ball that contains all values; a monomial of even exponents lies in [0, 1]."""
     terms = ((UNIT if key & ODD else HALF) * v for part in model[0][1:] for key, v in part.items())
-    return sum(terms, model[0][0].get(0, ZERO)) + UNIT * size_of(model[1])
-
-
-def size_of(terms: dict[Any, Any]) -> Any:
-    """Return what the absolute value of the sum of terms does not exceed."""
-    return sum(map(abs, terms.values()), ZERO)
+    return sum(terms, model[0][0].get(0, ZERO)) + UNIT * sum(map(abs, model[1].values()), ZERO)
 
 
 def linear(weights: Sequence[Any], models: Sequence[Model], bias: Any = ZERO) -> Model:
@@ -119,7 +92,7 @@ def linear(weights: Sequence[Any], models: Sequence[Model], bias: Any = ZERO) ->
 def product(first: Model, second: Model, degree: int) -> Model:
     """Return the product up to a degree, and up to degree 1 of what was cut off before; the rest is bounded."""
     result: list[dict[Any, Any]] = [{} for _ in range(min(len(first[0]) + len(second[0]) - 1, degree + 1))]
-    ours, theirs = (list(map(size_of, [*model[0], model[1]])) for model in (first, second))
+    ours, theirs = ([sum(map(abs, t.values()), ZERO) for t in [*m[0], m[1]]] for m in (first, second))
     for i, left in enumerate(first[0]):
         for right, into in zip(second[0], result[i:], strict=False):
             for a, u in left.items():
@@ -135,12 +108,10 @@ class Part:
     """A part of the box, on which networks are evaluated."""
 
     def __init__(self, low: Sequence[Fraction], high: Sequence[Fraction]) -> None:
-        self.degree = DEGREES.get(len(low), 4)
+        self.degree = max(4, 14 - 3 * len(low))
         self.known: dict[Any, Any] = {}  # by exact arguments: values of functions, and variables for absolute values
-        ends = list(enumerate(zip(low, high, strict=True)))
-        self.inputs: list[Model] = [
-            ([{0: number((a + b) / 2)}, {1 << FIELD * i: number((b - a) / 2)}], {}) for i, (a, b) in ends
-        ]
+        pairs = [(number((a + b) / 2), number((b - a) / 2)) for a, b in zip(low, high, strict=True)]
+        self.inputs: list[Model] = [([{0: m}, {1 << FIELD * i: r}], {}) for i, (m, r) in enumerate(pairs)]
 
     def run(self, network: dict[str, Any]) -> list[Model]:
         """Return all values."""
@@ -151,7 +122,7 @@ class Part:
                 values.append(linear(data[0], given, data[1]))
             elif kind == "product":
                 values.append(product(given[0], given[1], self.degree))
-            elif data[0] in BENT:
+            elif data[0] in BENT and not data[1]:
                 values.append(linear(BENT[data[0]](data[2]), [*given, self.absolute(given[0])]))
             else:
                 values.append(self.smooth(data[0], data[1], given[0]))
@@ -160,7 +131,7 @@ class Part:
     def smooth(self, name: str, order: int, model: Model) -> Model:
         """Return a function of a model: its Taylor polynomial at the middle, the remainder by Lagrange."""
         key = name, order, exact(model, ONE)
-        if key in self.known:
+        if key in self.known and key[2] is not None:
             return self.known[key]  # type: ignore[no-any-return]
         wide, middle = image(model), model[0][0][0].mid()
         bounds, reach = series(name, order, wide, self.degree + 2), wide - middle
@@ -170,10 +141,8 @@ class Part:
         result, moved = linear([], [], highest), linear([ONE], [model], -middle)
         for factor in reversed(factors):
             result = linear([ONE], [product(result, moved, self.degree)], factor)
-        result = linear([ONE, rests[last].rad()], [result, ([{}], {object(): ONE})], rests[last].mid())
-        if key[2] is not None:
-            self.known[key] = result
-        return result
+        self.known[key] = linear([ONE, rests[last].rad()], [result, ([{}], {object(): ONE})], rests[last].mid())
+        return self.known[key]  # type: ignore[no-any-return]
 
     def absolute(self, model: Model) -> Model:
         """Return |z|: z, -z, or a chord and a variable of its own, one for the same exact z and -z."""
@@ -210,7 +179,14 @@ def rounding(network: dict[str, Any], models: list[Model], execution: dict[str, 
         values.append(image(model) + UNIT * off[-1])
         if not size + off[-1] < arb(2) ** (most - 1):
             return [arb("inf")] * len(network["outputs"])
-    return [behind(network, slopes, added, output) for output in network["outputs"]]
+    totals = []
+    for output in network["outputs"]:  # derivatives of it, backwards
+        factors = [ONE if i == output else ZERO for i in range(len(added))]
+        for place in range(len(added) - 1, count - 1, -1):
+            for i, slope in zip(network["values"][place - count][1], slopes[place], strict=True):
+                factors[i] = factors[i] + slope * factors[place]
+        totals.append(sum((abs(f) * e for f, e in zip(factors, added, strict=True)), ZERO).upper())
+    return totals
 
 
 def moves(kind: str, data: Any, given: list[Any], unit: Any, ulps: int) -> tuple[Any, Any, Any, int]:
@@ -221,24 +197,13 @@ def moves(kind: str, data: Any, given: list[Any], unit: Any, ulps: int) -> tuple
         return data[0], size, terms * unit / (1 - terms * unit), terms
     if kind == "product":
         return given[::-1], abs(given[0] * given[1]), unit, 1
-    name, order, parameters = data
-    if name not in BENT:
-        value, slope = series(name, order, given[0], 2)
-    else:
-        z, (a, b) = given[0], BENT[name](parameters)
+    (name, order, parameters), (z,) = data, given
+    if name in BENT:
+        a, b = BENT[name](parameters)
         value, slope = a * z + b * abs(z), a + b * (ONE if z > 0 else -ONE if z < 0 else UNIT)
+    else:
+        value, slope = series(name, order, z, 2)
     return [slope], abs(value), 2 * ulps * unit, ulps
-
-
-def behind(network: dict[str, Any], slopes: list[Any], added: list[Any], output: int) -> Any:
-    """Return the sum of sup |derivative| times what is added, by derivatives backwards from an output."""
-    factors, total = [ZERO] * len(added), ZERO
-    factors[output] = ONE
-    for place in range(len(added) - 1, network["inputs"] - 1, -1):
-        total += abs(factors[place]) * added[place]
-        for i, slope in zip(network["values"][place - network["inputs"]][1], slopes[place], strict=True):
-            factors[i] = factors[i] + slope * factors[place]
-    return total.upper()
 
 
 def distances(document: dict[str, Any], execution: Any, low: Any, high: Any) -> list[tuple[Any, Any]]:
@@ -253,43 +218,37 @@ def distances(document: dict[str, Any], execution: Any, low: Any, high: Any) -> 
 def prove(document: dict[str, Any], claim: dict[str, Any], seconds: float) -> Verdict:
     """Return what becomes of a claim: parts of the box are halved, the worst first, until it holds on all."""
     name = f"executions in {claim['execution']['dtype']}" if claim["execution"] else "real numbers"
-    end, count, most, waiting = time.monotonic() + seconds, 0, ZERO, []  # type: ignore[var-annotated]
-    parts = [(claim["low"], claim["high"])]
-    while parts and time.monotonic() < end:
+    end, count, most, waiting = time.monotonic() + seconds, 0, 0.0, list[Any]()
+    parts, worst = [(claim["low"], claim["high"])], -math.inf
+    while time.monotonic() < end:
         for low, high in parts:
             count += 1
             above = [(d + e).upper() for d, e in distances(document, claim["execution"], low, high)]
+            reached = float(max(above)) * (1 + 2**-50) if all(a.is_finite() for a in above) else math.inf
             if all(a <= b for a, b in zip(above, claim["bounds"], strict=True)):
-                most = max([most, *above])
+                most = max(most, reached)
             elif point := violation(document, claim, [(a + b) / 2 for a, b in zip(low, high, strict=True)]):
-                return Verdict(name, "refuted", count, point=point)
+                return Verdict(name, "refuted", f"at {point}", count)
             else:
-                worst = float(max(above)) if all(a.is_finite() for a in above) else math.inf
-                heapq.heappush(waiting, (-worst, count, low, high))
-        parts = halves(*heapq.heappop(waiting)[2:], claim) if waiting else []  # type: ignore[call-arg]
-    if not parts:
-        return Verdict(name, "verified", count, float(most) * (1 + 2**-50))
-    return Verdict(name, "not decided", count, note=f"as {seconds:g} s are over")
-
-
-def halves(low: Any, high: Any, claim: dict[str, Any]) -> list[Any]:
-    """Return both halves of a part, cut across its side that is longest beside that of the box."""
-    sides = zip(low, high, claim["low"], claim["high"], strict=True)
-    shares = [(b - a) / (d - c) if c < d else 0 for a, b, c, d in sides]
-    i = shares.index(max(shares))
-    middle = (low[i] + high[i]) / 2
-    return [(low, [*high[:i], middle, *high[i + 1 :]]), ([*low[:i], middle, *low[i + 1 :]], high)]
+                heapq.heappush(waiting, (-reached, count, low, high))
+        if not waiting:
+            return Verdict(name, "verified", f"|g - f| <= {most:.6g}", count)
+        worst, _, low, high = heapq.heappop(waiting)
+        shares = [(b - a) / (d - c or 1) for a, b, c, d in zip(low, high, claim["low"], claim["high"], strict=True)]
+        i = shares.index(max(shares))
+        middle = [(low[i] + high[i]) / 2]
+        parts = [(low, high[:i] + middle + high[i + 1 :]), (low[:i] + middle + low[i + 1 :], high)]
+    return Verdict(name, "not decided", f"|g - f| <= {-worst:.6g}", count)
 
 
 def violation(document: dict[str, Any], claim: dict[str, Any], middle: list[Fraction]) -> tuple[float, ...] | None:
     """Return a point, of numbers of the dtype, if the claim is wrong there whatever is rounded."""
-    code = ("f" if (claim["execution"] or {}).get("dtype") == "float32" else "d") * len(middle)
+    code = ("f" if claim["execution"] and claim["execution"]["dtype"] == "float32" else "d") * len(middle)
     point = struct.unpack(code, struct.pack(code, *map(float, middle)))
     at = [Fraction(p) for p in point]
-    if not all(a <= p <= b for a, p, b in zip(claim["low"], at, claim["high"], strict=True)):
-        return None
+    inside = all(a <= p <= b for a, p, b in zip(claim["low"], at, claim["high"], strict=True))
     pairs = zip(distances(document, claim["execution"], at, at), claim["bounds"], strict=True)
-    return point if any(d - e > b for (d, e), b in pairs) else None
+    return point if inside and any(d - e > b for (d, e), b in pairs) else None
 
 
 def number(value: Fraction | str) -> Any:
@@ -304,52 +263,36 @@ def network_of(section: dict[str, Any]) -> dict[str, Any]:
     text = json.dumps(content, sort_keys=True, separators=(",", ":"))
     if hashlib.sha256(text.encode()).hexdigest() != section["sha256"]:
         raise ValueError("a network is not the one of its hash")
-    values = [step(value, content["inputs"] + place) for place, value in enumerate(content["values"])]
+    values: list[tuple[str, list[int], Any]] = []
+    for place, value in enumerate(content["values"], content["inputs"]):
+        if not all(0 <= i < place for i in value["of"]):
+            raise ValueError(f"value {place} is not made of earlier ones")
+        (kind,) = {"sum", "product", "function"} & value.keys()
+        data: Any = ([number(w) for w in value["sum"]], number(value["bias"])) if kind == "sum" else ()
+        if kind == "function":
+            data = value["function"], value["order"], {k: number(v) for k, v in value["parameters"].items()}
+        values.append((kind, value["of"], data))
     return content | {"values": values}
-
-
-def step(value: dict[str, Any], place: int) -> tuple[str, list[int], Any]:
-    """Return the kind of a value, of which earlier ones it is made, and its numbers."""
-    if not all(0 <= i < place for i in value["of"]):
-        raise ValueError(f"value {place} is not made of earlier ones")
-    if "sum" in value:
-        return "sum", value["of"], ([number(w) for w in value["sum"]], number(value["bias"]))
-    if "function" not in value:
-        return "product", value["of"], None
-    parameters = {key: number(v) for key, v in value["parameters"].items()}
-    return "function", value["of"], (value["function"], value["order"], parameters)
 
 
 def check(text: str, seconds: float = 60.0) -> list[Verdict]:
     """Return what becomes of each claim of a certificate within some seconds for each."""
-    document = json.loads(text)
+    document, verdicts = json.loads(text), []
     if (document["format"], document["version"]) != ("neuralgebra certificate", 1):
         raise ValueError("no certificate of version 1")
     with flint.ctx.workprec(BITS):
-        for name in ("network", "reference"):
-            document[name] = network_of(document[name])
-        return [claimed(document, claim, seconds) for claim in document["certificates"]]
-
-
-def claimed(document: dict[str, Any], claim: dict[str, Any], seconds: float) -> Verdict:
-    """Return what becomes of a claim as the file has it."""
-    ends = {end: [Fraction(float.fromhex(v)) for v in claim["box"][end]] for end in ("low", "high")}
-    steps = [
-        data for part in ("network", "reference") for kind, _, data in document[part]["values"] if kind not in "sum"
-    ]
-    unknown = [x[0] for x in steps if x and x[0] not in FUNCTIONS and (x[1] or x[0] not in BENT)]
-    if unknown or len(ends["low"]) > VARIABLES:
-        return Verdict("all", "not decided", note=f"{unknown[0] if unknown else 'so many inputs'} is not covered")
-    return prove(document, claim | ends | {"bounds": [number(b) for b in claim["bounds"]]}, seconds)
-
-
-def main(arguments: Sequence[str]) -> int:
-    """Print what becomes of the claims of a file; return 0 if all are verified, else 5."""
-    with open(arguments[0], encoding="utf-8") as file:
-        verdicts = check(file.read(), *map(float, arguments[1:2]))
-    print(*(f"{v.claim}: {v.state}, {v.found}" for v in verdicts), sep="\n")
-    return 0 if all(v.state == "verified" for v in verdicts) else 5
+        networks = {name: network_of(document[name]) for name in ("network", "reference")}
+        for claim in document["certificates"]:
+            low, high = ([Fraction(float.fromhex(v)) for v in claim["box"][end]] for end in ("low", "high"))
+            if {len(low), len(high)} != {n["inputs"] for n in networks.values()} or len(low) > VARIABLES:
+                raise ValueError("a box of as many ranges as inputs, at most 64, expected")
+            bounds = [number(b) for b in claim["bounds"]]
+            verdicts.append(prove(networks, claim | {"low": low, "high": high, "bounds": bounds}, seconds))
+    return verdicts
 
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+    with open(sys.argv[1], encoding="utf-8") as file:
+        VERDICTS = check(file.read(), *map(float, sys.argv[2:3]))
+    print(*(f"{v.claim}: {v.state}, {v.found} ({v.boxes} parts)" for v in VERDICTS), sep="\n")
+    sys.exit(0 if all(v.state == "verified" for v in VERDICTS) else 5)

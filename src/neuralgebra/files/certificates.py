@@ -13,7 +13,7 @@ from typing import Any
 
 from neuralgebra.algebra.certificate import Certificate, parsed
 from neuralgebra.algebra.certified import Certified
-from neuralgebra.algebra.checker import Verdict, check, network_of
+from neuralgebra.algebra.checker import BENT, FUNCTIONS, Verdict, check, network_of
 from neuralgebra.algebra.scalars import difference, scalars
 from neuralgebra.errors import InputError, LoadError, NotCertifiedError, UsageError, shown
 from neuralgebra.files.atomic import write_atomic
@@ -80,7 +80,17 @@ class CertificateFile:
         -------
         list of Verdict
             With ``.state``: "verified", "refuted" or "not decided".
+
+        Raises
+        ------
+        NotCertifiedError
+            When a function is none that the checker knows.
         """
+        functions = [v for part in (self.network, self.reference) for v in part["values"] if "function" in v]
+        known = [*FUNCTIONS, *(name for name in BENT if not any(v["order"] for v in functions))]
+        unknown = next((v["function"] for v in functions if v["function"] not in known), None)
+        if unknown is not None:
+            raise NotCertifiedError(f"not decided: {shown(unknown)}, or its derivative, is not known to the checker.")
         return check(self.text, seconds)
 
 
@@ -132,10 +142,11 @@ def save_certificate(
 
     Examples
     --------
-    >>> import neuralgebra as na
+    >>> import neuralgebra as na, tempfile
     >>> x, y = na.Network.identity(2)
-    >>> na.save_certificate((x * y).plain("gelu", [(-1, 1), (-1, 1)], 1e-3), "xy.json", overwrite=True)
-    >>> [verdict.state for verdict in na.load_certificate("xy.json").verify()]
+    >>> path = os.path.join(tempfile.mkdtemp(), "xy.json")
+    >>> na.save_certificate((x * y).plain("gelu", [(-1, 1), (-1, 1)], 1e-3), path)
+    >>> [verdict.state for verdict in na.load_certificate(path).verify()]
     ['verified', 'verified']
     """
     write_atomic(path, (certificate_text(proven, margin) + "\n").encode(), overwrite)
