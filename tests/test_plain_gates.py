@@ -287,6 +287,15 @@ def test_multiplicative_networks_become_plain_where_they_are_defined() -> None:
         f.plain("relu", [(-1.0, 2.0)] * 2, 1e-2)
 
 
+def test_roundings_of_one_function_are_not_magnified_beyond_measure_by_the_next() -> None:
+    f = na.Network.from_layers([([[0.5, 1.0], [1.0, -1.0]], [0.1, 0.2])], kind="multiplicative")
+    plain = f.plain("tanh", [(0.5, 2.0)] * 2, 1e-4)
+    assert plain.neurons <= 80
+    x = np.random.default_rng(5).uniform(0.5, 2, size=(2000, 2))
+    assert (abs(plain.network(x) - f(x)).max(axis=0) <= plain.execution.bounds).all()
+    assert plain.execution.bound <= 1e-4
+
+
 def test_a_divisor_that_may_vanish_is_refused() -> None:
     with pytest.raises(NotCertifiedError, match=r"reciprocal of an argument in \[-1, 1\]"):
         (1 / TWO[0]).plain("tanh", [(-1, 1)] * 2, 1e-2)

@@ -38,9 +38,9 @@ __all__ = ["Compiler"]
 _PIECEWISE = ("relu", "leaky_relu", "prelu")
 # The share of the tolerance for gates, the rest is for what is rounded; and how large the roundings of a neuron are
 # taken to be, in half units of the last place: more where the gates behind it magnify them.
-_ATTEMPTS = ((0.995, 12.0), (0.7, 12.0), (0.7, 600.0), (0.4, 600.0), (0.4, 3e4), (0.1, 3e4))
+_ATTEMPTS = ((0.995, 12.0), (0.7, 12.0), (0.7, 600.0), (0.7, 3e4), (0.4, 2e5), (0.2, 1e6))
 _WIDENINGS, _WIDEST = 6, 0.01  # of ranges by errors of values: how often, and by which part of them at first
-_HOPELESS = 1e4  # times the tolerance: further attempts would not come so far
+_HOPELESS = 1e6  # times the tolerance: further attempts would not come so far
 _FEW = 4  # neurons of a product that centred ranges make no fewer
 _MOST_NUMBERS = 2_000_000  # of the layers
 _ONE = Rationals().scalar(1)
