@@ -228,7 +228,7 @@ def test_activations_that_are_nowhere_curved_make_no_products() -> None:
 
 def test_products_that_would_explode_are_refused_with_their_size() -> None:
     f = net("exp", 2, 20, 1)
-    with pytest.raises(ResourceError, match="pairs; at most 1,000 are covered"):
+    with pytest.raises(ResourceError, match="neurons; at most 1,000 are covered"):
         (f**200).plain()
 
 

@@ -115,6 +115,7 @@ def assembled(
     hands: Mapping[int, Cell],
     schedule: Schedule,
     ranges: Sequence[Range],
+    off: Mapping[int, np.ndarray],
     dtype: np.dtype,
 ) -> Assembled:
     """Return the layers of a plain network.
@@ -133,6 +134,8 @@ def assembled(
         The stages of all values.
     ranges : sequence of (ndarray, ndarray)
         Ends of the values at all places, proven, and wider by what they may be off.
+    off : mapping of int to ndarray
+        How far the values at places are off by themselves.
     dtype : dtype
         float32 or float64.
 
@@ -141,7 +144,7 @@ def assembled(
     Assembled
         The layers, with the bounds.
     """
-    return _Assembly(network, function, cells, hands, schedule, ranges, dtype).run()
+    return _Assembly(network, function, cells, hands, schedule, ranges, off, dtype).run()
 
 
 class _Assembly:
@@ -155,10 +158,11 @@ class _Assembly:
         hands: Mapping[int, Cell],
         schedule: Schedule,
         ranges: Sequence[Range],
+        off: Mapping[int, np.ndarray],
         dtype: np.dtype,
     ) -> None:
         self.network, self.function, self.cells, self.hands = network, function, cells, hands
-        self.schedule, self.ranges, self.dtype = schedule, ranges, dtype
+        self.schedule, self.ranges, self.off, self.dtype = schedule, ranges, off, dtype
         self.layers: list[tuple[np.ndarray, np.ndarray]] = []
         self.blocks: list[_Block] = []
         self.size = np.maximum(*map(abs, ranges[0]))  # of what the next layer is applied to
@@ -184,7 +188,8 @@ class _Assembly:
                 continue
             given = [self.values[i] for i in node.inputs]
             form = carried(node.layer, [v.form for v in given])
-            self.values[place] = _Value(form, _through(node.layer, np.concatenate([v.error for v in given], axis=1)))
+            error = _through(node.layer, np.concatenate([v.error for v in given], axis=1))
+            self.values[place] = _Value(form, raised(error + self.off[place]) if place in self.off else error)
 
     def _layer(self, stage: int) -> None:
         """Add a hidden layer, and keep what can be read from it."""

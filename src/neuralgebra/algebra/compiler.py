@@ -18,6 +18,7 @@ from neuralgebra.algebra.gate import Gate, chosen
 from neuralgebra.algebra.products import expanded
 from neuralgebra.algebra.quadratic import Quadratic, quadratic, shrunk
 from neuralgebra.algebra.relations import one_sided, relation
+from neuralgebra.algebra.same_depth import Sum
 from neuralgebra.algebra.schedule import Schedule, scheduled
 from neuralgebra.algebra.schemes import Scheme, by_scheme, of_squares, roundings
 from neuralgebra.algebra.sensitivity import Range, gains, sensitivities
@@ -63,6 +64,8 @@ class Compiler:
         The largest error.
     objective : str
         What products in relu are to have few of.
+    approximately : Sum, optional
+        What products of two neurons are replaced with.
     """
 
     def __init__(
@@ -73,10 +76,12 @@ class Compiler:
         dtype: np.dtype,
         tol: float | None,
         objective: str = "parameters",
+        approximately: Sum | None = None,
     ) -> None:
         self.network, self.function, self.box, self.dtype, self.tol = network, function, box, dtype, tol
         self.objective = objective
-        self.simple = expanded(elementary(network), function)
+        expansion = expanded(elementary(network), function, approximately)
+        self.simple, self.off = expansion.network, expansion.errors
         self.proven, self.open = (_nowhere(self.simple), None) if box is None else ranges(self.simple, box)
         self._widen([np.zeros(size) for size in self.simple.sizes])
         self.units = sum(self.simple.sizes[p] for p, n in enumerate(self.simple.nodes, 1) if _computes(n.layer))
@@ -113,6 +118,9 @@ class Compiler:
             return self._made()
         least = math.inf
         for share, self.care in _ATTEMPTS:
+            if (inherent := self._inherent()) > self.tol:
+                least = inherent
+                break
             self.share = share / max(1, self.units)
             made = self._made()
             least = min(least, float(made.executed.max()))
@@ -124,6 +132,11 @@ class Compiler:
             f"tol={self.tol:g} received; {least:.3g} is what is proven of plain layers of {self.function} in "
             f"{self.dtype} on this domain.\nA larger tolerance, float64 or a smaller domain expected."
         )
+
+    def _inherent(self) -> float:
+        """Return about what the outputs are off by, whatever the gates."""
+        shares = [self.sensitivities[place] @ off for place, off in self.off.items()]
+        return float(max((share.max() for share in shares), default=0.0))
 
     def _made(self) -> Assembled:
         """Return layers in which no value leaves the range that the cells behind it are made for."""
@@ -157,7 +170,7 @@ class Compiler:
             if first < last
         }
         self._expect_small(_widths(cells, hands, schedule))
-        return assembled(self.simple, self.function, cells, hands, schedule, self.ranges, self.dtype)
+        return assembled(self.simple, self.function, cells, hands, schedule, self.ranges, self.off, self.dtype)
 
     def _expect_small(self, widths: Sequence[int]) -> None:
         """Raise an error where the layers would hold too many numbers."""

@@ -7,8 +7,11 @@ tolerance.
 
 from __future__ import annotations
 
+import contextlib
+import functools
 import math
 import numbers
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -18,7 +21,9 @@ from neuralgebra.algebra.assembly import ULPS, Assembled
 from neuralgebra.algebra.certificate import Certificate, Execution
 from neuralgebra.algebra.certified import Certified
 from neuralgebra.algebra.compiler import Compiler
-from neuralgebra.errors import DtypeError, InputError, UsageError, shown
+from neuralgebra.algebra.elementary import elementary
+from neuralgebra.algebra.same_depth import sums_of
+from neuralgebra.errors import DtypeError, InputError, NotCertifiedError, ResourceError, UsageError, shown
 from neuralgebra.functions.activation import Activation
 from neuralgebra.functions.activation import activation as named
 from neuralgebra.network.box import Box, box_of
@@ -85,7 +90,8 @@ def plain(
     dtype : {"float32", "float64"}, optional
         Of the weights; by default that of f.
     objective : {"parameters", "neurons", "depth"}
-        What products in relu are to have few of; a product alone has fewest, inside of networks it is a guide.
+        What products in relu are to have few of; a product alone has fewest, inside of networks it is a guide. With
+        "depth" products of neurons are sums of neurons where the tolerance allows, in no layer of their own.
 
     Returns
     -------
@@ -114,7 +120,20 @@ def plain(
         raise UsageError(f"objective={shown(repr(objective))} received; one of {', '.join(_OBJECTIVES)} expected.")
     function = _activation(network, activation)
     number = _dtype(network, dtype)
-    return _result(network, function, box, Compiler(network, function, box, number, tol, objective).run(), number)
+    compile_ = functools.partial(Compiler, network, function, box, number, tol, objective)
+    made = compile_().run() if objective != "depth" or tol is None else _shallow(compile_, network, function, box, tol)
+    return _result(network, function, box, made, number)
+
+
+def _shallow(
+    compile_: Callable[..., Compiler], network: Network, function: Activation, box: Box | None, tol: float
+) -> Assembled:
+    """Return the layers in which products of neurons are sums of neurons, if the tolerance allows, else any."""
+    assert box is not None
+    for candidate in sums_of(elementary(network), function, box, tol):
+        with contextlib.suppress(NotCertifiedError, ResourceError):
+            return compile_(candidate).run()
+    return compile_().run()
 
 
 def _domain(network: Network, domain: Any) -> Box:

@@ -6,12 +6,20 @@ neurons of z and w, the product is a sum of neurons at the same depth::
     cos z cos w = ½ cos(z - w) + ½ cos(z + w)        sin z sin w = ½ cos(z - w) - ½ cos(z + w)
     sin z cos w = ½ sin(z - w) + ½ sin(z + w)        exp z exp w = exp(z + w)
 
-Nothing is rounded: the new arguments are sums of the old ones, and products of weights stay products of matrices. A
-square is a product with itself; neurons that come out equal are merged later, where weights are made.
+Of sigmoid and tanh the product of two neurons with parallel arguments is a sum of the two, by partial fractions::
+
+    σ(z) σ(z - δ) = σ(z) / (1 - e^δ) + σ(z - δ) / (1 - e⁻ᵟ)
+
+and where the arguments are opposite too, since σ(-z) = 1 - σ(z) (see `fractions`). Any other product can be a sum
+within an error (see `same_depth`).
+
+Otherwise nothing is rounded but constants: new arguments are sums of the old ones, and products of weights stay
+products of matrices. A square is a product with itself; neurons that come out equal are merged later.
 """
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -19,46 +27,79 @@ from typing import Any
 import numpy as np
 
 from neuralgebra.algebra.combination import Combination
-from neuralgebra.arithmetic.rationals import Rationals
+from neuralgebra.algebra.fractions import DIGITS, Fraction, fraction
+from neuralgebra.algebra.same_depth import Sum
+from neuralgebra.arithmetic.rationals import Rationals, above, nearest
 from neuralgebra.errors import ResourceError
 from neuralgebra.functions.activation import Activation, activation
 from neuralgebra.network.builder import Builder, Node
-from neuralgebra.network.forms import Form, carried, identity, padded
+from neuralgebra.network.forms import ZERO, Form, carried, identity, padded
 from neuralgebra.network.layers import Affine, Concatenate, Elementwise, Multiply, Select
 from neuralgebra.network.linear import identity as identities
 from neuralgebra.network.network import Network
 from neuralgebra.network.units import functions_of
 
-__all__ = ["expanded"]
+__all__ = ["Expansion", "expanded"]
 
 _K = Rationals()
-_MOST = 1000  # pairs of neurons of one product
+_MOST = 1000  # neurons of one product
 
-Term = tuple[float, str, int, int]
-"""c, φ, α, β of a term c·φ(α z + β w)."""
+_Pair = tuple[int, int]
+_Pairs = dict[_Pair, Form]
+"""Factors of the products of two neurons, for each output."""
 
-_RULES: dict[tuple[str, str], tuple[Term, ...]] = {
+
+@dataclass(frozen=True)
+class _Term:
+    """c·φ(α z + β w + γ)."""
+
+    factor: Any
+    function: Activation
+    alpha: float
+    beta: float
+    gamma: float
+
+
+_RULES: dict[tuple[str, str], tuple[tuple[float, str, int, int], ...]] = {
     ("cos", "cos"): ((0.5, "cos", 1, -1), (0.5, "cos", 1, 1)),
     ("sin", "sin"): ((0.5, "cos", 1, -1), (-0.5, "cos", 1, 1)),
     ("sin", "cos"): ((0.5, "sin", 1, -1), (0.5, "sin", 1, 1)),
     ("cos", "sin"): ((-0.5, "sin", 1, -1), (0.5, "sin", 1, 1)),
     ("exp", "exp"): ((1.0, "exp", 1, 1),),
 }
+"""c, φ, α and β of the terms."""
 _FAMILIES = {"cos": ("cos", "sin"), "sin": ("cos", "sin"), "exp": ("exp",)}
 """The functions whose products are sums of functions of the same family, for each activation."""
+
+
+@dataclass(frozen=True)
+class Expansion:
+    """A network in which products are sums of neurons.
+
+    Parameters
+    ----------
+    network : Network
+        An elementary network.
+    errors : dict of int to ndarray
+        How far the values at places are from those of the network that was expanded, at most, if their arguments are
+        right: what is not exact.
+    """
+
+    network: Network
+    errors: dict[int, np.ndarray]
 
 
 @dataclass(frozen=True)
 class _Unit:
     """A neuron: its function, the places of its argument and of its value, and which coordinate it is."""
 
-    function: str
+    function: Activation
     argument: int
     value: int
     index: int
 
 
-def expanded(network: Network, function: Activation) -> Network:
+def expanded(network: Network, function: Activation, approximately: Sum | None = None) -> Expansion:
     """Return the same function with products and squares of neurons of a family as sums of neurons.
 
     Parameters
@@ -67,38 +108,43 @@ def expanded(network: Network, function: Activation) -> Network:
         An elementary network.
     function : Activation
         The activation.
+    approximately : Sum, optional
+        What other products of two of its neurons are replaced with.
 
     Returns
     -------
-    Network
+    Expansion
         An elementary network. Products that are no such sums stay, but those with a constant.
 
     Examples
     --------
     >>> import neuralgebra as na
     >>> f = na.Network.from_layers([([[2.0]], [1.0]), ([[3.0]], None)], "cos")
-    >>> g = expanded(f * f, na.activation("cos"))
+    >>> g = expanded(f * f, na.activation("cos")).network
     >>> print([str(node.layer) for node in g.nodes if isinstance(node.layer, na.Elementwise)])
     ['cos']
     """
-    return _Expansion(network, _FAMILIES.get(function.name, ())).run()
+    return _Expansion(network, function, approximately).run()
 
 
 class _Expansion:
     """A network in the making, with what each place is as an affine form of inputs and neurons."""
 
-    def __init__(self, network: Network, family: Sequence[str]) -> None:
-        self.network, self.family = network, family
+    def __init__(self, network: Network, function: Activation, approximately: Sum | None) -> None:
+        self.network, self.function, self.approximately = network, function, approximately
         self.builder = Builder(network.input_size)
         self.units: list[_Unit | None] = [None] * network.input_size
         self.forms: dict[int, Form] = {0: identity(network.input_size)}
+        self.errors: dict[int, np.ndarray] = {}
 
-    def run(self) -> Network:
+    def run(self) -> Expansion:
         places = [0]
         for node in self.network.nodes:
             places.append(self._node(node, [places[i] for i in node.inputs]))
         last = places[self.network.output]
-        return self.network._close(self.builder, last, output_shape=self.network.output_shape)
+        network = self.network._close(self.builder, last, output_shape=self.network.output_shape)
+        new = self.builder.renumbered(last)
+        return Expansion(network, {new[place]: off for place, off in self.errors.items() if place in new})
 
     def _node(self, node: Node, given: Sequence[int]) -> int:
         found = None
@@ -117,8 +163,8 @@ class _Expansion:
 
     def _variables(self, layer: Any, argument: int, place: int) -> Form:
         start, size = 1 + len(self.units), self.builder.sizes[place]
-        functions = [f.name for f in functions_of(layer, size)] if isinstance(layer, Elementwise) else [""] * size
-        self.units += [_Unit(f, argument, place, i) if f in self.family else None for i, f in enumerate(functions)]
+        functions = list(functions_of(layer, size)) if isinstance(layer, Elementwise) else [None] * size
+        self.units += [None if f is None else _Unit(f, argument, place, i) for i, f in enumerate(functions)]
         return identity(size, start)
 
     # Products ---------------------------------------------------------------------------------------------------
@@ -133,18 +179,16 @@ class _Expansion:
             return self._scaled(right, u[0])
         if not (v[1:] != 0).any():
             return self._scaled(left, v[0])
-        if not self._covered(u, v):
+        found = self._neurons(_pairs(u[1:], v[1:]), self.builder.sizes[left])
+        if found is None:
             return None
-        parts = [self._pairs(u[1:], v[1:])]
+        parts = [found]
         if (u[0] != 0).any():
             parts.append(self._scaled(right, u[0]))
         if (v[0] != 0).any():
             parts.append(self._combined(u[1:] * v[0]))
         size = self.builder.sizes[left]
         return self._add(Affine(identities(size, len(parts))), self._add(Concatenate(), *parts))
-
-    def _covered(self, u: Form, v: Form) -> bool:
-        return all(self.units[i] is not None for form in (u, v) for i in _used(form[1:]))
 
     def _scaled(self, place: int, factors: Form) -> int:
         diagonal = _K.zeros((len(factors), len(factors)))
@@ -153,51 +197,118 @@ class _Expansion:
 
     def _combined(self, factors: Form) -> int:
         """Return the place of sums of neurons, given by factors of shape (variables, coordinates)."""
-        used = _used(factors)
-        neurons = [self._add(Select(np.array([self._unit(i).index])), self._unit(i).value) for i in used]
+        used = np.flatnonzero((factors != 0).any(axis=1)).tolist()
+        neurons = [self._neuron(i) for i in used]
         return self._add(Affine(Combination(factors[used].T)), self._add(Concatenate(), *neurons))
-
-    def _pairs(self, a: Form, b: Form) -> int:
-        """Return the place of Σ_i Σ_j A_io B_jo σ_i(z_i) τ_j(w_j) for each o."""
-        left, right = _used(a), _used(b)
-        count = len(left) * len(right)
-        if count > _MOST:
-            raise ResourceError(
-                f"a product of sums of {len(left):,} and {len(right):,} neurons received, {count:,} pairs; "
-                f"at most {_MOST:,} are covered.\nAn activation whose products are approximated, as tanh, takes fewer."
-            )
-        pairs = [(i, j) for i in left for j in right if ((a[i] != 0) & (b[j] != 0)).any()]
-        terms = sorted(((i, j, t) for i, j in pairs for t in self._rule(i, j)), key=lambda term: term[2][1])
-        names = [name for _, _, (_, name, _, _) in terms]
-        blocks = tuple((name, names.count(name)) for name in dict.fromkeys(names))
-        neurons = self._add(Elementwise(blocks), self._arguments(terms))
-        weight = np.array([a[i] * b[j] * _K.scalar(c) for i, j, (c, *_) in terms], dtype=object)
-        return self._add(Affine(Combination(weight.T)), neurons)
-
-    def _rule(self, i: int, j: int) -> tuple[Term, ...]:
-        return _RULES[self._unit(i).function, self._unit(j).function]
 
     def _unit(self, variable: int) -> _Unit:
         unit = self.units[variable]
         assert unit is not None
         return unit
 
-    def _arguments(self, terms: Sequence[tuple[int, int, Term]]) -> int:
-        """Return the place of α z_i + β w_j for each term."""
+    def _neurons(self, pairs: _Pairs, size: int) -> int | None:
+        """Return the place of Σ_ij A_io B_jo σ_i(z_i) τ_j(w_j) for each o, if it is a sum of neurons."""
+        if any(self.units[i] is None for pair in pairs for i in pair):
+            return None
+        family = _FAMILIES.get(self.function.name, ())
+        if all(self._unit(i).function.name in family for pair in pairs for i in pair):
+            return self._by_terms({pair: self._terms(*pair) for pair in pairs}, pairs, size)
+        fractions = {pair: self._fraction(*pair) for pair in pairs}
+        if all(fraction is not None for fraction in fractions.values()):
+            return self._by_fractions(fractions, pairs, size)  # type: ignore[arg-type]
+        if self.approximately is None or any(self._unit(i).function != self.function for p in pairs for i in p):
+            return None
+        inner, outer = self.approximately.inner.tolist(), self.approximately.outer.tolist()
+        terms = [_Term(_K.scalar(c), self.function, *numbers) for c, numbers in zip(outer, inner, strict=True)]
+        constant = _K.scalar(self.approximately.constant)
+        return self._by_terms(dict.fromkeys(pairs, terms), pairs, size, constant, self.approximately.error)
+
+    # Sums of new neurons ----------------------------------------------------------------------------------------
+
+    def _terms(self, i: int, j: int) -> list[_Term]:
+        rule = _RULES[self._unit(i).function.name, self._unit(j).function.name]
+        return [_Term(_K.scalar(c), activation(name), alpha, beta, 0.0) for c, name, alpha, beta in rule]
+
+    def _by_terms(
+        self, terms: dict[_Pair, list[_Term]], pairs: _Pairs, size: int, constant: Any = ZERO, error: float = 0.0
+    ) -> int:
+        """Return the place of Σ_ij A_io B_jo (d + Σ c φ(α z_i + β w_j + γ)), where each sum may be off by an error."""
+        listed = sorted(
+            ((i, j, term) for (i, j), found in terms.items() for term in found), key=lambda t: t[2].function.name
+        )
+        self._expect_few(len(listed), len(pairs))
+        blocks = [(f, len(list(same))) for f, same in itertools.groupby(term.function for _, _, term in listed)]
+        neurons = self._add(Elementwise(tuple(blocks)), self._arguments(listed))
+        weight = np.array([pairs[i, j] * term.factor for i, j, term in listed], dtype=object)
+        total = sum(pairs.values()) * constant
+        off = np.array([above(sum((abs(f[o]) for f in pairs.values()), ZERO)) * error for o in range(size)])
+        return self._noted(Combination(weight.T), total, neurons, off)
+
+    def _noted(self, weight: Combination, constant: Form, place: int, off: np.ndarray) -> int:
+        """Add an affine map whose constants are rounded, and note how far it is off."""
+        if not (constant != 0).any():
+            found = self._add(Affine(weight), place)
+        else:
+            bias = np.array([nearest(v) for v in constant])
+            found = self._add(Affine(weight, bias), place)
+            exact = _K.weight(bias)
+            off = off + np.array([above(abs(a - b)) for a, b in zip(constant, exact, strict=True)])
+        if off.any():
+            self.errors[found] = np.nextafter(off, np.inf)
+        return found
+
+    def _expect_few(self, count: int, pairs: int) -> None:
+        if count > _MOST:
+            raise ResourceError(
+                f"a product of sums with {pairs:,} pairs of neurons received, {count:,} neurons; "
+                f"at most {_MOST:,} are covered.\nAn activation whose products are approximated, as tanh, takes fewer."
+            )
+
+    def _arguments(self, terms: Sequence[tuple[int, int, _Term]]) -> int:
+        """Return the place of α z_i + β w_j + γ for each term."""
         needed = sorted({variable for i, j, _ in terms for variable in (i, j)})
         column = {variable: at for at, variable in enumerate(needed)}
         units = [self._unit(variable) for variable in needed]
         chosen = [self._add(Select(np.array([unit.index])), unit.argument) for unit in units]
-        weight = np.zeros((len(terms), len(needed)))
-        for row, (i, j, (_, _, alpha, beta)) in zip(weight, terms, strict=True):
-            row[column[i]] += alpha
-            row[column[j]] += beta
-        return self._add(Affine(weight), self._add(Concatenate(), *chosen))
+        weight = _K.zeros((len(terms), len(needed)))
+        for row, (i, j, term) in zip(weight, terms, strict=True):
+            row[column[i]] += _K.scalar(term.alpha)
+            row[column[j]] += _K.scalar(term.beta)
+        bias = np.array([term.gamma for _, _, term in terms])
+        return self._add(Affine(Combination(weight), bias if bias.any() else None), self._add(Concatenate(), *chosen))
+
+    # Sums of the neurons themselves -----------------------------------------------------------------------------
+
+    def _fraction(self, i: int, j: int) -> Fraction | None:
+        """Return the product of two neurons as d + c σ(z) + e σ(w), if their arguments are parallel."""
+        first, second = self._unit(i), self._unit(j)
+        z, w = (padded(self.forms[u.argument], 1 + len(self.units))[:, u.index] for u in (first, second))
+        for sign in (1, -1):
+            if first.function == second.function and (z[1:] == sign * w[1:]).all():
+                return fraction(first.function.name, z[0] - sign * w[0], sign)
+        return None
+
+    def _by_fractions(self, fractions: dict[_Pair, Fraction], pairs: _Pairs, size: int) -> int:
+        """Return the place of Σ_ij A_io B_jo (d + c σ_i + e σ_j)."""
+        total = _K.zeros((1 + len(self.units), size))
+        for (i, j), (d, c, e) in fractions.items():
+            total[0] += pairs[i, j] * d
+            total[1 + i] += pairs[i, j] * c
+            total[1 + j] += pairs[i, j] * e
+        used = np.flatnonzero((total[1:] != 0).any(axis=1)).tolist()
+        neurons = self._add(Concatenate(), *(self._neuron(i) for i in used))
+        off = np.array([above(size) for size in sum(abs(factor) for factor in pairs.values())]) * DIGITS
+        return self._noted(Combination(total[1:][used].T), total[0], neurons, off)
+
+    def _neuron(self, variable: int) -> int:
+        unit = self._unit(variable)
+        return self._add(Select(np.array([unit.index])), unit.value)
 
 
-def _used(factors: Form) -> list[int]:
-    """Return which variables have a factor that is not zero."""
-    return np.flatnonzero((factors != 0).any(axis=1)).tolist()
+def _pairs(a: Form, b: Form) -> _Pairs:
+    """Return A_io B_jo for each pair of variables for which some are not 0."""
+    left, right = (np.flatnonzero((factors != 0).any(axis=1)).tolist() for factors in (a, b))
+    return {(i, j): a[i] * b[j] for i in left for j in right if ((a[i] != 0) & (b[j] != 0)).any()}
 
 
 def _is_square(layer: Any) -> bool:

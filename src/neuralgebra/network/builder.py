@@ -93,14 +93,18 @@ class Builder:
 
     def pruned(self, output: int) -> tuple[tuple[Node, ...], int]:
         """Return the nodes that an output needs, renumbered, and its new place."""
+        places = self.renumbered(output)
+        kept = [place for place in places if place]
+        nodes = tuple(Node(self.nodes[p - 1].layer, tuple(places[i] for i in self.nodes[p - 1].inputs)) for p in kept)
+        return nodes, places[output]
+
+    def renumbered(self, output: int) -> dict[int, int]:
+        """Return the new places of the nodes that an output needs, in order."""
         needed = {output}
         for place in range(len(self.nodes), 0, -1):
             if place in needed:
                 needed.update(self.nodes[place - 1].inputs)
-        kept = sorted(needed - {0})
-        places = {0: 0, **{old: new + 1 for new, old in enumerate(kept)}}
-        nodes = tuple(Node(self.nodes[p - 1].layer, tuple(places[i] for i in self.nodes[p - 1].inputs)) for p in kept)
-        return nodes, places[output]
+        return {0: 0, **{old: new + 1 for new, old in enumerate(sorted(needed - {0}))}}
 
 
 def _is_nothing(layer: Layer, sizes: Sequence[int]) -> bool:
