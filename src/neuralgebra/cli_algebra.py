@@ -9,7 +9,7 @@ import click
 
 import neuralgebra as na
 from neuralgebra.cli_support import FORCE, JSON, MODEL, as_text, box_of, printed, refuse_existing
-from neuralgebra.errors import shown
+from neuralgebra.errors import UsageError, shown
 
 __all__ = ["COMMANDS", "warn_outside"]
 
@@ -32,6 +32,8 @@ _SHOWN, _WIDE = 5, 2000  # remaining boxes that are listed, and characters of a 
 def plain(model: str, times: str | None, box: str | None, output: str | None, force: bool, **options: Any) -> None:
     """Write a network, or a product of two, as plain layers with one activation, within a proven bound."""
     certificate = options.pop("certificate")
+    if certificate is not None and box is None:
+        raise UsageError("--certificate without --box received; a certificate is about a box: --box expected.")
     for path in filter(None, (output, certificate)):
         refuse_existing(path, force)
     network = na.load(model)

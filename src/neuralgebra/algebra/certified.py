@@ -201,7 +201,7 @@ def _composed(f: Certified, inner: Certified) -> Certified:
     _expect_alike(f, inner)
     box = inside[0].box
     low, high = _span(inner.reference, box)
-    wide = _up(np.array(inside[1].bounds))
+    wide = _up(np.maximum(inside[0].bounds, inside[1].bounds))
     low, high = np.nextafter(low - wide, -np.inf), np.nextafter(high + wide, np.inf)
     reached = Box(tuple(low.tolist()), tuple(high.tolist()))
     if (low < outside[0].box.low).any() or (high > outside[0].box.high).any():
