@@ -9,6 +9,7 @@ import math
 import subprocess
 import sys
 from collections.abc import Callable
+from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
@@ -290,3 +291,25 @@ def test_those_claims_are_wrong() -> None:
     assert 4 * np.spacing(np.float32(0.76)) > 2e-7  # an execution may be off by so much at the end of the range
     assert 1 - math.cos(1) > 0.1
     assert 1.0**12 > 0.9
+
+
+@pytest.mark.parametrize("name", ["sin", "tanh", "gelu", "softplus"])
+def test_models_contain_the_function(name: str) -> None:
+    """At points of a part so wide that what is cut off is seen."""
+    with flint.ctx.workprec(120):
+        low, high = Fraction(1, 8), Fraction(9, 8)
+        part = checker.Part([low], [high])
+        terms, faint = part.smooth(name, 0, part.inputs[0])
+        assert sum(map(abs, faint.values())) > 1e-14
+        for t in (-1, Fraction(-1, 3), Fraction(1, 2), Fraction(7, 8), 1):
+            x = checker.number((low + high) / 2 + t * (high - low) / 2)
+            value = sum((v * checker.number(Fraction(t)) ** k for k, by in enumerate(terms) for v in by.values()))
+            exact = checker.series(name, 0, x, 1)[0]
+            assert (value + flint.arb(0, 1) * sum(map(abs, faint.values()))).contains(exact)
+
+
+def test_roundings_are_carried_on() -> None:
+    """16 tanh(x): an execution may be off by 16 times 4 units in the last place of tanh, 3.8e-6."""
+    g = na.Network.from_layers([([[1.0]], None), (np.float32([[16.0]]), None)], "tanh")
+    assert states(claims(g, g, 3e-6), 2.0)[1] != "verified"
+    assert states(claims(g, g, 8e-6), 2.0)[1] == "verified"
