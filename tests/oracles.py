@@ -24,6 +24,7 @@ FUNCTIONS = {
     "exp": mpmath.exp,
     "log": mpmath.log,
     "relu": lambda z: z if z > 0 else z * 0,
+    "relu_squared": lambda z: z * z if z > 0 else z * 0,
     "leaky_relu": lambda z: z if z > 0 else z * mpmath.mpf(0.01),
     "elu": lambda z: z if z > 0 else mpmath.expm1(z),
     "hardtanh": lambda z: max(-1, min(1, z)),

@@ -55,6 +55,7 @@ FORMULAS: dict[str, Callable[..., Any]] = {
     "gaussian": lambda z: mpmath.exp(-z * z),
     "erf": mpmath.erf,
     "relu": lambda z: max(z, mpf(0)),
+    "relu_squared": lambda z: max(z, mpf(0)) ** 2,
     "leaky_relu": lambda z, slope: z if z > 0 else slope * z,
     "prelu": lambda z, slope: z if z > 0 else slope * z,
     "elu": lambda z, alpha: z if z > 0 else alpha * (mpmath.exp(z) - 1),

@@ -37,7 +37,7 @@ def input_convex(name: str) -> na.Network:
 
 def high(f: na.Network, point: tuple[float, ...]) -> mpmath.mpf:
     with mpmath.workdps(60):
-        (value,) = evaluate(f, point)
+        (value,) = evaluate(f, [mpmath.mpf(v) for v in point])
         return value
 
 

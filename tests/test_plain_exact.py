@@ -236,3 +236,19 @@ def test_points_outside_of_the_domain_are_told() -> None:
     plain = net("relu", 2, 3, 1).plain(domain=BOX)
     assert plain.check_domain([[0, 0], [2, 0], [0, 2], [0, 2.5]]).tolist() == [True, False, True, False]
     assert net("relu", 2, 3, 1).plain().check_domain([[9.0, 9.0]]).all()
+
+
+@pytest.mark.parametrize(("name", "product", "square"), [("relu_squared", 4, 2), ("square", 2, 1)])
+def test_products_in_squares_are_exact(name: str, product: int, square: int) -> None:
+    """Counts of Li, Tang and Yu, "PowerNet", 2019, for relu²."""
+    u, v = na.Network.identity(2)
+    for f, neurons, depth in ((u * v, product, 1), (u * u, square, 1), ((u * v) ** 2, product + square, 2)):
+        plain = f.plain(name)
+        assert (plain.neurons, plain.depth) == (neurons, depth)
+        with mpmath.workdps(60):
+            for point in ([0.3, -2.0], [-1.5, -0.25], [0.0, 1.0]):
+                exact = [mpmath.mpf(v) for v in point]
+                assert abs(evaluate(f, exact)[0] - evaluate(plain.network, exact)[0]) < mpmath.mpf(10) ** -55
+    proven = (u * v).plain(name, [(-2, 2)] * 2, 1e-12)
+    assert proven.certificate is not None
+    assert proven.certificate.bound == 0

@@ -32,7 +32,8 @@ def expect_equal(f: na.Network, plain: na.Network, bound: float, dtype: str = "f
     points = [*itertools.product([-2.0, 2.0], repeat=2), *rng.uniform(-2, 2, (6, 2)).astype(dtype).tolist()]
     with mpmath.workdps(60):
         for point in points:
-            (u,), (v,) = evaluate(f, list(point)), evaluate(plain, list(point))
+            exact = [mpmath.mpf(x) for x in point]
+            (u,), (v,) = evaluate(f, exact), evaluate(plain, exact)
             assert abs(u - v) <= bound
 
 

@@ -17,7 +17,7 @@ from neuralgebra.algebra.relations import Relation
 from neuralgebra.arithmetic.rationals import Rationals
 from neuralgebra.network.forms import Form
 
-__all__ = ["Cell", "Map", "Step", "of_relation", "rationals", "single", "together"]
+__all__ = ["Cell", "Map", "Step", "of_relation", "of_squares", "rationals", "single", "together"]
 
 _K = Rationals()
 
@@ -172,6 +172,22 @@ def of_relation(one: Relation, gain: float) -> Cell:
     inner, offset, outer = (rationals(column) for column in zip(*one.terms, strict=True))
     reading = Map(outer[:, None], rationals([one.constant]))
     return single(Map(inner[None, :], offset), reading, one.error, [gain])
+
+
+def of_squares(square: Relation, gains: Sequence[float]) -> Cell:
+    """Return the cell of a product where the square is an exact sum of neurons: u v = ((u + v)/2)² - ((u - v)/2)².
+
+    Parameters
+    ----------
+    square : Relation
+        The sum.
+    gains : (float, float)
+        How fast the product changes with each argument, at most.
+    """
+    inner, offset, outer = (rationals(column) for column in zip(*square.terms, strict=True))
+    layer = np.array([[*inner, *inner], [*inner, *-inner]], dtype=object) / 2
+    reading = Map(np.concatenate([outer, -outer])[:, None], rationals([0]))
+    return single(Map(layer, np.concatenate([offset, offset])), reading, 2 * square.error, gains)
 
 
 def single(layer: Map, reading: Map, error: float, gain: Sequence[float]) -> Cell:

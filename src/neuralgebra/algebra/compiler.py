@@ -12,6 +12,7 @@ import numpy as np
 
 from neuralgebra.algebra.assembly import Assembled, assembled
 from neuralgebra.algebra.cells import Cell, of_relation, together
+from neuralgebra.algebra.cells import of_squares as of_exact_squares
 from neuralgebra.algebra.elementary import elementary
 from neuralgebra.algebra.enclosure import ranges
 from neuralgebra.algebra.gate import Gate, chosen
@@ -230,9 +231,13 @@ class Compiler:
         return float(low[unit]), float(high[unit])
 
     def _products(self, place: int) -> Cell:
+        size, given = self.simple.sizes[place], self.simple.nodes[place - 1].inputs
+        square = relation(named("square"), self.function)
+        if square is not None:
+            exact = [of_exact_squares(square, gain) for gain in self.gains[place][::-1].T.tolist()]
+            return together(exact, [(i, size + i) for i in range(size)], 2 * size)
         if self.box is None or self.tol is None:
             raise self._refused(f"a product as neurons of {self.function}")
-        size, given = self.simple.sizes[place], self.simple.nodes[place - 1].inputs
         cells = [self._quadratic([self._ends(p, i) for p in given], self._tolerance(place, i)) for i in range(size)]
         return together(cells, [(i, size + i) for i in range(size)], 2 * size)
 
@@ -240,7 +245,7 @@ class Compiler:
         """Return the cell of the product of two values in given ranges, or of the square of one."""
         if self.function.name in _PIECEWISE:
             return self._teeth(quadratic(ranges), tol)
-        wide = quadratic(ranges, centred=False, scaled=self.function.name != "square")
+        wide = quadratic(ranges, centred=False)
         cells = [by_scheme(wide, next(self._schemes(wide, tol)))]
         near = quadratic(ranges)
         if cells[0].neurons > _FEW and any(near.linear):

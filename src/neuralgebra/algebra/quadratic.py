@@ -65,7 +65,7 @@ class Quadratic:
         return np.asarray(self.linear @ rationals(signs.flat).reshape(signs.shape))
 
 
-def quadratic(ranges: Sequence[tuple[float, float]], centred: bool = True, scaled: bool = True) -> Quadratic:
+def quadratic(ranges: Sequence[tuple[float, float]], centred: bool = True) -> Quadratic:
     """Return the product of two values in given ranges, or the square of one.
 
     Parameters
@@ -74,15 +74,13 @@ def quadratic(ranges: Sequence[tuple[float, float]], centred: bool = True, scale
         Ends of one or two values.
     centred : bool
         Whether each is taken from the middle of its range, or from 0.
-    scaled : bool
-        Whether each is brought into [-1, 1]; gates that are exact everywhere need that not.
 
     Returns
     -------
     Quadratic
         The same function.
     """
-    middles, factors = zip(*(_unit(low, high, centred, scaled) for low, high in ranges), strict=True)
+    middles, factors = zip(*(_unit(low, high, centred) for low, high in ranges), strict=True)
     sizes = [max(abs(low), abs(high)) for low, high in ranges]
     m, a = rationals(middles), rationals(factors)
     weight = _K.zeros((len(a), len(a)))
@@ -93,12 +91,12 @@ def quadratic(ranges: Sequence[tuple[float, float]], centred: bool = True, scale
     return Quadratic(Map(weight, -m * a), crossed, constant, scale, gains)
 
 
-def _unit(low: float, high: float, centred: bool, scaled: bool) -> tuple[float, flint.fmpq]:
+def _unit(low: float, high: float, centred: bool) -> tuple[float, flint.fmpq]:
     """Return m and α with |α (v - m)| < 1, both short numbers."""
     radius = (high - low) / 2
     step = math.ldexp(1.0, math.frexp(radius)[1] - _BITS) if radius else 1.0
     middle = round((low + high) / 2 / step) * step if centred else 0.0
-    return middle, shrunk(max(high - middle, middle - low) if scaled else 0.0)
+    return middle, shrunk(max(high - middle, middle - low))
 
 
 def shrunk(size: float) -> flint.fmpq:

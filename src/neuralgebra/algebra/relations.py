@@ -41,7 +41,7 @@ class Relation:
 Parameters = Mapping[str, Any]
 Law = Callable[[Parameters, Parameters], Relation]
 
-_HALF = Fraction(1, 2)
+_HALF, _FOURTH = Fraction(1, 2), Fraction(1, 4)
 # π/2 to 60 digits: of sines and cosines the error is at most that of their argument.
 _RIGHT = Fraction("1.57079632679489661923132169163975144209858469968755291048747")
 _DIGITS = 1e-59
@@ -97,6 +97,8 @@ _LAWS: dict[tuple[str, str], Law] = {
     ("hardtanh", "relu"): lambda p, q: _clip_by_relu(p["low"], p["high"]),
     ("relu6", "relu"): lambda p, q: _clip_by_relu(0, 6),
     ("hardsigmoid", "relu"): lambda p, q: _clip_by_relu(0, 1, p["slope"], p["offset"]),
+    ("square", "relu_squared"): _of((1, 0, 1), (-1, 0, 1)),
+    ("identity", "relu_squared"): _of((1, 1, _FOURTH), (-1, -1, _FOURTH), (1, -1, -_FOURTH), (-1, 1, -_FOURTH)),
     ("identity", "square"): _of((1, _HALF, _HALF), (1, -_HALF, -_HALF)),
     **{("identity", name): _of((1, 0, 1), (-1, 0, -1)) for name in _ODD},
     **{("identity", leaky): _identity_by_leaky for leaky in _RELUS[1:]},

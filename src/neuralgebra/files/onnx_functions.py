@@ -115,6 +115,7 @@ _FORMULAS: Mapping[str, Formula] = {
     "mish": _mish,
     "power": lambda z, p: z ** p["p"],
     "relu6": lambda z, p: z.clip(0, 6),
+    "relu_squared": lambda z, p: z.of("Relu") * z.of("Relu"),
     "selu": lambda z, p: float(SELU_SCALE) * z.max(0) + float(SELU_LEFT) * z.min(0).expm1(),
     "silu": lambda z, p: z * z.of("Sigmoid"),
     "sinh": lambda z, p: z.of("Tanh") * (0.5 * (z.of("Exp") + (-z).of("Exp"))),

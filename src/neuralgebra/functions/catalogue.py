@@ -372,6 +372,13 @@ PIECEWISE = (
         names={"onnx": "Relu", "torch": "ReLU", "sklearn": "relu"},
     ),
     Row(
+        "relu_squared",
+        y * y,
+        (Element("y", H, lambda k, z, p: k.maximum(z, 0)), STEP),
+        range=(0, INF),
+        kinks=(Kink(0, 2, 0),),
+    ),
+    Row(
         "leaky_relu",
         y,
         LEAKY,
