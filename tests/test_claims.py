@@ -227,3 +227,108 @@ def test_the_number_of_boxes_is_kept() -> None:
     f = net("tanh", 2, 10, 10, 1)
     assert f.maximum(UNIT, tol=1e-12, boxes=10).boxes <= 10 + 64
     assert claims.certify(f, "<= 100", UNIT, boxes=1).verdict == "proven"
+
+
+# What once was proven and is not true -----------------------------------------------------------------------------
+
+ONE = na.Network.identity(1)
+
+
+def constant(value: float) -> na.Network:
+    return na.Network.from_layers([([[0.0]], [value])])
+
+
+POLES: list[tuple[na.Network, str, list[tuple[float, float]]]] = [
+    (1 / ONE, "decreasing in x1", [(-1e-9, 1.0)]),
+    (1 / (ONE + 0.5), "decreasing in x1", [(-0.5001, 1000.0)]),
+    (na.Network.function("log") @ ONE, "decreasing in x1", [(-3.0, -1.0)]),
+    (na.Network.function("log") @ ONE, "concave", [(-1e-9, 1.0)]),
+    (na.Network.function("sqrt") @ ONE, "<= 1.5", [(-1e-9, 1.0)]),
+    (1 / ONE, "<= 1e400", [(-1.0, 1.0)]),
+    (1 / ONE, "lipschitz <= 1e300", [(-1e-9, 1.0)]),
+]
+
+
+@pytest.mark.parametrize(("f", "claim", "box"), POLES)
+def test_nothing_is_proven_where_a_function_ends(f: na.Network, claim: str, box: list[tuple[float, float]]) -> None:
+    assert f.certify(claim, box, boxes=50).verdict != "proven"
+
+
+def test_beside_a_pole_all_is_well() -> None:
+    assert (1 / ONE).certify("decreasing in x1", [(-3.0, -0.5)])
+    assert (na.Network.function("sqrt") @ ONE).certify("increasing in x1", [(0.25, 1.0)])
+    assert (na.Network.function("sqrt") @ ONE).certify("<= 1.5", [(0.0, 1.0)])
+
+
+NUMBERS = [
+    (0.0, ">= 1e-400", "refuted"),
+    (3.0, "< 3.00000000000000001", "proven"),
+    (0.0, "> -1e-400", "proven"),
+    (0.0, "< 2e-324", "proven"),
+    (0.3, "< 0.3", "proven"),  # the double is below it
+    (0.1, "<= 0.1", "refuted"),  # and this one above
+    (3.0, "<= 3", "proven"),
+    (3.0, "< 3", "refuted"),
+]
+
+
+@pytest.mark.parametrize(("value", "claim", "verdict"), NUMBERS)
+def test_numbers_in_claims_are_exact(value: float, claim: str, verdict: str) -> None:
+    assert constant(value).certify(claim, [(0, 1)], boxes=20).verdict == verdict
+
+
+def test_witnesses_lie_in_the_box() -> None:
+    a = na.Network.from_layers([([[-1.0, 0.0]], [0.1]), ([[1.0]], None)], "relu")
+    s = na.Network.from_layers([([[0.0, 1.0]], None), ([[1.0]], None)], "square")
+    assert (-(a * s)).certify("convex", [(0.1, 0.1), (-1, 1)], boxes=50).verdict != "refuted"
+
+
+def test_fixed_inputs_do_not_count() -> None:
+    f = na.Network.from_layers([([[3.0, 1.0]], None)])
+    assert f.lipschitz([(0, 0), (0, 1)]).high == pytest.approx(1.0)
+    assert f.lipschitz([(0, 0), (1, 1)]).high == 0
+    assert f.certify("lipschitz <= 1.000001", [(0, 0), (0, 1)])
+    assert f.certify("decreasing in x1", [(0, 0), (0, 1)])
+    found = f.certify("decreasing in x2", [(0.5, 0.5), (0, 1)])
+    assert found.verdict == "refuted"
+    assert all(point[0] == 0.5 for point in found.witness)
+    assert net("tanh", 1, 4, 1).certify("convex", [(0, 0)])
+
+
+def test_a_name_may_not_change_what_is_claimed() -> None:
+    f = na.Network.from_layers([([[3.0]], None)], output_names=["lipschitz"])
+    with pytest.raises(UsageError, match="two meanings"):
+        f.certify("lipschitz <= 2", [(0, 0.5)])
+    g = na.Network.from_layers([([[3.0]], None)], output_names=["bounded"])
+    assert g.certify("bounded by 2", [(0, 0.5)])
+    assert g.certify("bounded <= 2", [(0, 0.5)])
+
+
+def test_large_numbers() -> None:
+    f = na.Network.from_layers([(1e160 * np.array([[1.0, 2.0], [3.0, -1.0]]), None)])
+    found = f.lipschitz(UNIT)
+    assert 0.99 * found.high < found.low <= found.high
+    wide = [(-1.7e308, 1.7e308)] * 2
+    assert (X + Y).certify("increasing in x1", wide)
+    assert (X + Y).certify("convex", wide)
+    with pytest.raises(UsageError, match="from 0 expected"):
+        X.certify("lipschitz <= -1", UNIT)
+    for norm in (True, 3, np.array([1, 2])):
+        with pytest.raises(InputError, match="1, 2 or inf"):
+            X.lipschitz(UNIT, norm)
+
+
+def test_boxes_that_cannot_be_halved_are_left_alone() -> None:
+    one_ulp = [(1.0, float(np.nextafter(1.0, 2.0)))]
+    found = (na.Network.function("exp") @ ONE).certify("concave", one_ulp)
+    assert found.verdict != "proven"
+    assert found.boxes < 10
+
+
+def test_single_precision_is_no_exception() -> None:
+    a = np.array([[0.7037352323532104], [1.2654215097427368]], np.float32)
+    b = np.array([[0.6232744455337524, 0.04132597893476486]], np.float32)
+    smooth, kinked = (na.Network.from_layers([(a, None), (b, None)], name) for name in ("tanh", "relu"))
+    assert smooth.certify("lipschitz <= 0.490914967", [(-1, 1.3)], boxes=100).verdict != "proven"
+    found = kinked.lipschitz([(1, 2)])
+    assert found.low <= found.high

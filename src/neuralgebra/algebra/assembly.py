@@ -28,6 +28,7 @@ import flint
 import numpy as np
 
 from neuralgebra.algebra.cells import Cell, Map, Step
+from neuralgebra.algebra.doubles import magnitudes
 from neuralgebra.algebra.schedule import Schedule
 from neuralgebra.algebra.sensitivity import Range
 from neuralgebra.arithmetic.balls import Balls
@@ -272,7 +273,7 @@ def _smallest(dtype: np.dtype) -> float:
 def _through(layer: Any, error: np.ndarray) -> np.ndarray:
     """Return the errors behind an affine layer or wiring."""
     if isinstance(layer, Affine):
-        return raised(_product(error, abs(layer.weight.dense().astype(np.float64)).T))
+        return raised(_product(error, magnitudes(layer.weight).T))
     return error if isinstance(layer, Concatenate) else error[:, layer.indices]
 
 

@@ -10,13 +10,16 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
+from fractions import Fraction
 from typing import Any
 
 import numpy as np
 
 from neuralgebra.algebra.enclosure import expect_whole
+from neuralgebra.algebra.faces import Face, face
 from neuralgebra.algebra.proofs import Problem, Witness, convex, lipschitz, monotone, values
 from neuralgebra.algebra.search import Goal, search
+from neuralgebra.arithmetic.arrays import quiet
 from neuralgebra.errors import UsageError, shown
 from neuralgebra.network.box import Box, box_of
 from neuralgebra.network.network import Network
@@ -105,28 +108,39 @@ def certify(network: Network, claim: str, box: Any, *, boxes: int = 2000) -> Ver
     """
     place, text = box_of(network, box), str(claim)
     expect_whole("boxes", boxes, 1)
-    problem = _problem(network, text, place)
-    witness = next(filter(None, (problem.refute(None, i) for i in range(problem.functions))), None)
+    chosen, make, parts = _read(network, text)
+    free = face(chosen, place)
+    problem = make(chosen, free, *parts)
+    if problem is None:
+        return Verdict(text, "proven", place, (), "", (), 0)
+    with quiet():
+        tried = (problem.refute(None, i) for i in range(problem.functions))
+        witness = next((w for w in tried if w is not None and _inside(w, place)), None)
     if witness is None:
-        return _searched(problem, text, place, boxes)
+        return _searched(problem, text, place, free, boxes)
     return Verdict(text, "refuted", place, witness.points, witness.reason, (), 0)
 
 
-def _searched(problem: Problem, claim: str, box: Box, boxes: int) -> Verdict:
+def _inside(witness: Witness, box: Box) -> bool:
+    return all(a <= v <= b for x in witness.points for a, v, b in zip(box.low, x, box.high, strict=True))
+
+
+def _searched(problem: Problem, claim: str, box: Box, free: Face, boxes: int) -> Verdict:
     """Return what branch and bound comes to."""
     known: list[Witness] = []
 
     def refutes(point: np.ndarray, function: int) -> bool:
         witness = problem.refute(point, function)
-        known.extend([] if witness is None else [witness])
+        known.extend([] if witness is None or not _inside(witness, box) else [witness])
         return bool(known)
 
-    found = search(problem.bounding, problem.values, box, Goal(_never, boxes, problem.level, refutes))
+    found = search(problem.bounding, problem.values, free.box, Goal(_never, boxes, problem.level, refutes))
     if known:
         return Verdict(claim, "refuted", box, known[0].points, known[0].reason, (), found.boxes)
     parts = zip(found.low.tolist(), found.high.tolist(), strict=True)
-    remaining = tuple(Box(tuple(low), tuple(high)) for low, high in parts)
-    share = np.prod((found.high - found.low) / np.maximum(np.subtract(box.high, box.low), 1e-300), axis=1).sum()
+    remaining = tuple(Box(free.lifted(low), free.lifted(high)) for low, high in parts)
+    span = np.array(free.box.high) / 2 - np.array(free.box.low) / 2
+    share = np.prod((found.high / 2 - found.low / 2) / np.where(span > 0, span, 1.0), axis=1).sum()
     verdict = "proven" if (found.upper <= problem.level).all() else "undecided"
     reason = f"after {found.boxes} boxes on {share:.2g} of the box" if remaining else ""
     return Verdict(claim, verdict, box, (), reason, remaining, found.boxes)
@@ -141,56 +155,71 @@ def _never(best: np.ndarray) -> np.ndarray:
 
 _FORMS = """one of these expected, after the name of an output or not: increasing in INPUT, decreasing in INPUT, convex,
 concave, non-negative, positive, non-positive, negative, <= 3, >= 3, < 3, > 3, bounded by 3, lipschitz <= 3."""
-_NUMBER = r"([-+]?(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d+)?)"
+_NUMBER = r"([-+]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][-+]?[0-9]{1,4})?)"
 _SIGNS = {"non-negative": ">= 0", "nonnegative": ">= 0", "positive": "> 0"}
 _SIGNS |= {"non-positive": "<= 0", "nonpositive": "<= 0", "negative": "< 0"}
 _UNICODE = str.maketrans({"≤": "<=", "≥": ">="})
 
 
-def _problem(network: Network, claim: str, box: Box) -> Problem:
-    """Return what a claim says, of all outputs or of the one that it begins with."""
+_Make = Callable[..., Problem | None]
+
+
+def _read(network: Network, claim: str) -> tuple[Network, _Make, tuple[str, ...]]:
+    """Return of which outputs a claim speaks, what makes its problem, and its parts."""
     text = claim.strip().translate(_UNICODE)
-    named = [name for name in network.output_names if text.startswith(name + " ")]
-    if named:
-        name = max(named, key=len)
-        network, text = network[name], text[len(name) :].strip()
-    text = _SIGNS.get(text.lower(), text)
+    named = [(network[name], text[len(name) :]) for name in network.output_names if text.startswith(name + " ")]
+    readings = [(f, *reading) for f, rest in [(network, text), *named] if (reading := _reading(rest)) is not None]
+    if len(readings) > 1:
+        raise UsageError(
+            f"claim {shown(claim)!r} received, which has two meanings; another name of the output expected."
+        )
+    if not readings:
+        raise UsageError(f"claim {shown(claim)!r} received;\n{_FORMS}")
+    return readings[0]
+
+
+def _reading(text: str) -> tuple[_Make, tuple[str, ...]] | None:
+    """Return what makes the problem of a claim without the name of an output, and its parts."""
+    text = _SIGNS.get(text.strip().lower(), text.strip())
     for pattern, make in _CLAIMS:
         match = re.fullmatch(pattern, text, re.IGNORECASE)
         if match is not None:
-            return make(network, box, *match.groups())
-    raise UsageError(f"claim {shown(claim)!r} received;\n{_FORMS}")
+            return make, match.groups()
+    return None
 
 
-def _monotone(network: Network, box: Box, direction: str, name: str) -> Problem:
+def _monotone(network: Network, free: Face, direction: str, name: str) -> Problem | None:
     if name not in network.input_names:
         known = shown(", ".join(network.input_names))
         raise UsageError(f"a claim about the input {shown(name)!r} received; one of {known} expected.")
-    sign = 1 if direction.lower() == "increasing" else -1
-    return monotone(network, network.input_names.index(name), sign, box)
+    if free.point or name not in free.network.input_names:
+        return None
+    return monotone(free, free.network.input_names.index(name), 1 if direction.lower() == "increasing" else -1)
 
 
-def _convex(network: Network, box: Box, direction: str) -> Problem:
-    return convex(network, 1 if direction.lower() == "convex" else -1, box)
+def _convex(network: Network, free: Face, direction: str) -> Problem | None:
+    del network
+    return None if free.point else convex(free, 1 if direction.lower() == "convex" else -1)
 
 
-def _bounded(network: Network, box: Box, number: str) -> Problem:
-    del box
+def _bounded(network: Network, free: Face, number: str) -> Problem:
     rows = np.eye(network.output_size)
-    return values(network, np.concatenate([rows, -rows]), float(number), strict=False)
+    return values(free, np.concatenate([rows, -rows]), Fraction(number), strict=False)
 
 
-def _compared(network: Network, box: Box, relation: str, number: str) -> Problem:
-    del box
-    sign = 1.0 if relation[0] == "<" else -1.0
-    return values(network, sign * np.eye(network.output_size), sign * float(number), strict=len(relation) == 1)
+def _compared(network: Network, free: Face, relation: str, number: str) -> Problem:
+    sign = 1 if relation[0] == "<" else -1
+    return values(free, sign * np.eye(network.output_size), sign * Fraction(number), strict=len(relation) == 1)
 
 
-def _lipschitz(network: Network, box: Box, number: str) -> Problem:
-    return lipschitz(network, float(number), box)
+def _lipschitz(network: Network, free: Face, number: str) -> Problem | None:
+    del network
+    if Fraction(number) < 0:
+        raise UsageError(f"lipschitz <= {number} received; a number from 0 expected.")
+    return None if free.point else lipschitz(free, Fraction(number))
 
 
-_CLAIMS: tuple[tuple[str, Callable[..., Problem]], ...] = (
+_CLAIMS: tuple[tuple[str, _Make], ...] = (
     (r"(?:monoton\w* )?(increasing|decreasing) in (.+)", _monotone),
     (r"(convex|concave)", _convex),
     (rf"bounded by {_NUMBER}", _bounded),

@@ -23,20 +23,25 @@ from neuralgebra.network.layers import Affine, Concatenate, Elementwise, Layer, 
 from neuralgebra.network.network import Network
 from neuralgebra.network.units import functions_of
 
-__all__ = ["bends_upwards", "jumps", "kinked"]
+__all__ = ["bends_upwards", "breaks", "broken", "kinked"]
 
 _K = Intervals()
 _FLOATS = Arrays(np.zeros(1))
 
 
-def jumps(network: Network) -> bool:
-    """Return whether the value of some unit of an elementary network jumps somewhere."""
-    layers = [node.layer for node in network.nodes if isinstance(node.layer, Elementwise)]
-    return any(order == 0 for layer in layers for f, _ in layer.activations for order in _orders(f))
+def breaks(network: Network) -> bool:
+    """Return whether some unit of an elementary network jumps somewhere, or is not defined everywhere."""
+    functions = [f for node in network.nodes if isinstance(node.layer, Elementwise) for f, _ in node.layer.activations]
+    return any(f.row.domain != (-np.inf, np.inf) or _jumps(f) for f in functions)
 
 
-def _orders(function: Activation) -> list[int]:
-    return [order for f in functions_of(Elementwise(function), 1) for _, order in f.points(_FLOATS)]
+def _jumps(function: Activation) -> bool:
+    return any(order == 0 for f in functions_of(Elementwise(function), 1) for _, order in f.points(_FLOATS))
+
+
+def broken(relaxation: Relaxation) -> np.ndarray:
+    """Return on which boxes a unit may jump or not be defined, (boxes,): there slopes prove nothing."""
+    return kinked(relaxation, 0) | ~relaxation.defined
 
 
 def kinked(relaxation: Relaxation, order: int) -> np.ndarray:
@@ -74,7 +79,7 @@ def bends_upwards(relaxation: Relaxation, output: int, sign: int) -> np.ndarray:
     row = np.zeros((relaxation.boxes, network.output_size))
     row[:, output] = sign
     adjoints[network.output] = Interval(row)
-    fine = np.ones(relaxation.boxes, dtype=bool)
+    fine = relaxation.defined.copy()
     for place in range(len(network.nodes), 0, -1):
         if place not in adjoints:
             continue

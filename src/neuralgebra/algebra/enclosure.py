@@ -129,7 +129,8 @@ def expect_whole(name: str, number: Any, least: int, most: float = np.inf) -> No
 def _expect_bounds(network: Network, low: np.ndarray, high: np.ndarray, box: Box, found: Found) -> None:
     if np.isfinite(low).all() and np.isfinite(high).all():
         return
-    part = Box(*(tuple(end[0].tolist()) for end in (found.low, found.high))) if len(found.low) else box
+    widest = (found.high - found.low).max(axis=1, initial=0.0).argmax() if len(found.low) else 0
+    part = Box(*(tuple(end[widest].tolist()) for end in (found.low, found.high))) if len(found.low) else box
     raise NotCertifiedError(
         f"no bound is found where {shown(part.text(network.input_names))}: a function may leave its domain there, or "
         "values overflow.\nA smaller box expected, or more boxes."

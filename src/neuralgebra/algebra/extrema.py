@@ -9,9 +9,10 @@ from typing import Any
 import numpy as np
 
 from neuralgebra.algebra import norms
-from neuralgebra.algebra.curvature import jumps, kinked
+from neuralgebra.algebra.curvature import breaks, broken, kinked
 from neuralgebra.algebra.elementary import elementary
 from neuralgebra.algebra.enclosure import derivative, expect_whole, largest
+from neuralgebra.algebra.faces import face
 from neuralgebra.algebra.pieces import values_of
 from neuralgebra.algebra.relaxation import Relaxation
 from neuralgebra.algebra.search import Bounding, Goal, search
@@ -23,7 +24,7 @@ from neuralgebra.errors import InputError, UsageError, shown
 from neuralgebra.network.box import Box, box_of
 from neuralgebra.network.network import Network
 
-__all__ = ["Extremum", "jacobian_norms", "lipschitz", "maximum", "minimum", "norms_of"]
+__all__ = ["Extremum", "jacobian_norms", "lipschitz", "maximum", "minimum", "norms_of", "steepest"]
 
 _NORMS = (1, 2, np.inf)
 
@@ -169,12 +170,13 @@ def _tolerance(tol: Any) -> float:
 def lipschitz(network: Network, box: Any, norm: float = 2, *, share: float = 0.01, boxes: int = 1000) -> Extremum:
     """Return the least Lipschitz constant on a box, between two proven ends.
 
-    low ≤ sup |f(x) - f(y)| / |x - y| = sup ‖J‖ ≤ high, by branch and bound on the Jacobian.
+    low ≤ sup |f(x) - f(y)| / |x - y| = sup ‖J‖ ≤ high, by branch and bound on the Jacobian; x and y are in the box, so
+    inputs that it fixes do not count. Where a value jumps there is no such constant, and high is infinite.
 
     Parameters
     ----------
     network : Network
-        f, continuous.
+        f.
     box : sequence of (float, float), or mapping of str to them
         Lowest and highest value of each input.
     norm : {2, 1, inf}
@@ -203,12 +205,15 @@ def lipschitz(network: Network, box: Any, norm: float = 2, *, share: float = 0.0
     """
     place, close = box_of(network, box), _tolerance(share)
     expect_whole("boxes", boxes, 1)
-    if norm not in _NORMS:
+    if isinstance(norm, bool) or not isinstance(norm, int | float) or norm not in _NORMS:
         raise InputError(f"norm={shown(repr(norm))} received; 1, 2 or inf expected.")
+    free = face(network, place)
+    if free.point:
+        return Extremum(0.0, 0.0, place.low, 0)
     goal = Goal(lambda best: close * np.maximum(best, 0.0), boxes)
-    found = search(norms_of(network, norm), jacobian_norms(network, norm), place, goal)
-    point = _smooth(network, found.points[0], place)
-    return Extremum(_attained(network, point, norm), float(found.upper[0]), point, found.boxes)
+    found = search(norms_of(free.network, norm), jacobian_norms(free.network, norm), free.box, goal)
+    point = _smooth(free.network, found.points[0], free.box)
+    return Extremum(_attained(free.network, point, norm), float(found.upper[0]), free.lifted(point), found.boxes)
 
 
 def jacobian_norms(network: Network, order: float) -> Callable[[np.ndarray], np.ndarray]:
@@ -223,7 +228,7 @@ def jacobian_norms(network: Network, order: float) -> Callable[[np.ndarray], np.
 
 
 def norms_of(network: Network, order: float) -> Bounding:
-    """Return the bounds of the norm of the Jacobian; there is none where a value jumps."""
+    """Return the bounds of the norm of the Jacobian; there is none where a value may jump or a function end."""
     target, itself = elementary(derivative(network, 1)), elementary(network)
     entries = np.eye(network.output_size * network.input_size)
     forms = np.concatenate([entries, -entries])
@@ -233,8 +238,8 @@ def norms_of(network: Network, order: float) -> Bounding:
         above, below = np.split(found.upper, 2, axis=1)
         matrices = Interval(-below, above).each(lambda a: a.reshape(len(low), network.output_size, -1))
         size = norms.norm(matrices, order)
-        if jumps(itself):
-            size = np.where(kinked(Relaxation(itself, low, high), 0), np.inf, size)
+        if breaks(itself):
+            size = np.where(broken(Relaxation(itself, low, high)), np.inf, size)
         return size[:, None], abs(found.slopes).sum(axis=1)[:, None]
 
     return bound
@@ -260,13 +265,13 @@ def _attained(network: Network, point: tuple[float, ...], order: float) -> float
     middle = np.array([float(v.mid()) for v in entries.flat]).reshape(entries.shape)
     k = Balls(200)
     with k.precision():
-        direction = k.weight(_steepest(middle, order))
+        direction = k.weight(steepest(middle, order))
         image = entries @ direction
         size = _size(k, image, order) / _size(k, direction, order)
         return max(0.0, ends(size)[0])
 
 
-def _steepest(matrix: np.ndarray, order: float) -> np.ndarray:
+def steepest(matrix: np.ndarray, order: float) -> np.ndarray:
     """Return a direction in which a matrix magnifies most."""
     if order == 2:
         return np.asarray(np.linalg.svd(matrix)[2][0])

@@ -311,7 +311,7 @@ def _slopes(layer: Layer, given: list[np.ndarray]) -> np.ndarray:
 
 
 def _mapped(layer: Affine, given: np.ndarray) -> np.ndarray:
-    weight, unknown = layer.weight.dense(), np.array([s is None for s in given])
-    slopes = _K.matvec(weight, np.array([flint.fmpq(0) if s is None else s for s in given], dtype=object))
-    lost = (weight[:, unknown] != 0).any(axis=1)
+    known = np.array([flint.fmpq(0) if s is None else s for s in given], dtype=object)
+    slopes = _K.linear(layer.weight, known)
+    lost = (layer.weight.dense()[:, [s is None for s in given]] != 0).any(axis=1)
     return np.array([None if u else s for u, s in zip(lost, slopes, strict=True)], dtype=object)

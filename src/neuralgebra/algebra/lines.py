@@ -25,7 +25,7 @@ from neuralgebra.functions.signs import Piece, signs
 from neuralgebra.network.layers import Elementwise
 from neuralgebra.network.units import functions_of
 
-__all__ = ["Lines", "affine", "between", "planes", "product", "reach", "straight"]
+__all__ = ["Lines", "affine", "between", "defined", "planes", "product", "reach", "straight"]
 
 _K = Intervals()
 _FLOATS = Arrays(np.zeros(1))
@@ -61,6 +61,27 @@ def straight(layer: Elementwise, low: np.ndarray, high: np.ndarray) -> np.ndarra
     """Return whether each activation is a line on a range of its argument."""
     (found,) = _by_function(layer, low, high, lambda f, a, b: (_straight(f, a, b),), 1)
     return found
+
+
+def defined(layer: Elementwise, low: np.ndarray, high: np.ndarray, least: np.ndarray, most: np.ndarray) -> np.ndarray:
+    """Return whether each activation is defined on a range of its argument, given the range of its values.
+
+    It is where the range lies in the domain, or beside it and the values are bounded: 1/z is for z < 0.
+    """
+    found = np.ones(low.shape, dtype=bool)
+    for function, start, end in layer.blocks:
+        if function.row.domain != (-np.inf, np.inf):
+            part = (slice(None), slice(start, end))
+            found[part] = _defined(function.row.domain, *(x[part] for x in (low, high, least, most)))
+    return found
+
+
+def _defined(
+    domain: tuple[float, float], low: np.ndarray, high: np.ndarray, least: np.ndarray, most: np.ndarray
+) -> np.ndarray:
+    inside = (low >= domain[0]) & (high <= domain[1])
+    beside = np.logical_and.reduce([(low > end) | (high < end) for end in domain])
+    return np.asarray(np.isfinite(least) & np.isfinite(most) & (inside | beside))
 
 
 def between(layer: Elementwise, low: np.ndarray, high: np.ndarray) -> Lines:

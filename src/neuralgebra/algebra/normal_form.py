@@ -168,7 +168,7 @@ def form_of(network: Network, fits: Fits = always) -> Form:
             hidden.append(Hidden(weight, bias, list(functions_of(layer, len(bias)))))
             weight, bias = _identity(len(bias))
             continue
-        after = _K.weight(layer.weight.dense())
+        after = np.array(_K.linear(layer.weight, _identity(layer.weight.columns)[0]), dtype=object).T
         shift = _K.zeros((len(after),)) if layer.bias is None else _K.weight(layer.bias)
         merged = _K.product(weight.T, after.T).T, _K.product(bias, after.T) + shift
         if not all(map(fits, merged)):

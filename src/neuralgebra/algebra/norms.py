@@ -26,21 +26,29 @@ def norm(matrices: Interval, order: float) -> np.ndarray:
     ndarray, shape (boxes,)
         Upper bounds.
     """
-    sizes = abs(matrices)
     if order == 2:
-        return _spectral(matrices, sizes)
-    return np.asarray(_K.total(sizes, 2 if order == np.inf else 1).high.max(axis=1))
+        return _spectral(matrices)
+    return np.asarray(_K.total(abs(matrices), 2 if order == np.inf else 1).high.max(axis=1))
 
 
-def _spectral(matrices: Interval, sizes: Interval) -> np.ndarray:
+def _spectral(matrices: Interval) -> np.ndarray:
     """Return the Euclidean norm, or that of the middles and of the radii together, whichever is less."""
-    frobenius = _root(_frobenius(sizes))
-    if 1 in matrices.shape[1:] or not matrices.finite:
-        return frobenius
-    middle, radius = _centred(matrices)
-    gram = Interval(middle.transpose(0, 2, 1)) @ Interval(middle)
-    apart = _root(_largest_eigenvalue(gram)) + _root(_frobenius(radius))
-    return np.asarray(np.minimum(frobenius, np.nextafter(apart, np.inf)))
+    scale = _scales(matrices)
+    scaled = matrices * Interval(1 / scale)
+    frobenius = _root(_frobenius(abs(scaled)))
+    if 1 not in matrices.shape[1:] and scaled.finite:
+        middle, radius = _centred(scaled)
+        gram = Interval(middle.transpose(0, 2, 1)) @ Interval(middle)
+        apart = _root(_largest_eigenvalue(gram)) + _root(_frobenius(radius))
+        frobenius = np.fmin(frobenius, np.nextafter(apart, np.inf))
+    return (Interval(frobenius) * Interval(scale[:, 0, 0])).high
+
+
+def _scales(matrices: Interval) -> np.ndarray:
+    """Return powers of 2 that bring the largest entry of each matrix near 1, (boxes, 1, 1)."""
+    largest = np.maximum(abs(matrices.low), abs(matrices.high)).max(axis=(1, 2), keepdims=True)
+    exponents = np.where(np.isfinite(largest), np.frexp(largest)[1], 0)
+    return np.asarray(np.ldexp(1.0, np.clip(exponents, -1000, 1000)))
 
 
 def least_eigenvalue(matrices: Interval) -> np.ndarray:
@@ -63,9 +71,10 @@ def least_eigenvalue(matrices: Interval) -> np.ndarray:
     discs = (symmetric[:, np.arange(n), np.arange(n)] - _K.total(beside, 2)).low.min(axis=1)
     if n == 1 or not symmetric.finite:
         return np.asarray(discs)
-    middle, radius = _centred(symmetric)
+    scale = _scales(symmetric)
+    middle, radius = _centred(symmetric * Interval(1 / scale))
     inside = -(Interval(_largest_eigenvalue(Interval(-middle))) + _root(_frobenius(radius))).high
-    return np.asarray(np.maximum(discs, inside))
+    return np.asarray(np.fmax(discs, (Interval(inside) * Interval(scale[:, 0, 0])).low))
 
 
 def _centred(matrices: Interval) -> tuple[np.ndarray, Interval]:

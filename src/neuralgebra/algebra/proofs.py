@@ -4,22 +4,24 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from fractions import Fraction
 from typing import Any
 
 import flint
 import numpy as np
 
-from neuralgebra.algebra.curvature import bends_upwards, jumps, kinked
+from neuralgebra.algebra.curvature import bends_upwards, breaks, broken, kinked
 from neuralgebra.algebra.elementary import elementary
 from neuralgebra.algebra.enclosure import bounding, derivative
-from neuralgebra.algebra.extrema import jacobian_norms, norms_of
+from neuralgebra.algebra.extrema import jacobian_norms, norms_of, steepest
+from neuralgebra.algebra.faces import Face
 from neuralgebra.algebra.norms import least_eigenvalue
 from neuralgebra.algebra.pieces import values_of
 from neuralgebra.algebra.relaxation import Relaxation
 from neuralgebra.algebra.search import Bounding
 from neuralgebra.arithmetic.balls import Balls
 from neuralgebra.arithmetic.intervals import Interval
-from neuralgebra.arithmetic.rationals import ends
+from neuralgebra.arithmetic.rationals import below, ends
 from neuralgebra.calculus.derivatives import hessian, value
 from neuralgebra.calculus.differentiate import diff
 from neuralgebra.network.box import Box
@@ -77,8 +79,9 @@ def _text(point: Sequence[float]) -> str:
 # Values -----------------------------------------------------------------------------------------------------------
 
 
-def values(network: Network, forms: np.ndarray, level: float, strict: bool) -> Problem:
+def values(face: Face, forms: np.ndarray, level: Fraction, strict: bool) -> Problem:
     """Return the claim that no linear form of the outputs exceeds a level, or reaches it."""
+    network = face.network
 
     def at(points: np.ndarray) -> np.ndarray:
         return np.asarray(_quietly(network, points) @ forms.T)
@@ -89,14 +92,31 @@ def values(network: Network, forms: np.ndarray, level: float, strict: bool) -> P
         form, place = forms[function], tuple(point.tolist())
         unit = int(np.flatnonzero(form)[0])
         ball = values_of(network, place, _BITS)[unit] * int(form[unit])
-        if not ball.is_finite() or not (ball >= level if strict else ball > level):
+        if not ball.is_finite() or not _above(ball, level, strict):
             return None
         low, name = ends(ball)[0], network.output_names[unit]
         shows = f"{name} is at least {low:.6g}" if form[unit] > 0 else f"{name} is at most {0.0 - low:.6g}"
-        return Witness((place,), f"{shows} at {_text(place)}")
+        whole = face.lifted(place)
+        return Witness((whole,), f"{shows} at {_text(whole)}")
 
-    limit = float(np.nextafter(level, -np.inf)) if strict else level
-    return Problem(len(forms), bounding(elementary(network), forms), at, limit, refute)
+    return Problem(len(forms), bounding(elementary(network), forms), at, _not_above(level, strict), refute)
+
+
+def _above(ball: flint.arb, level: Fraction, strict: bool = False) -> bool:
+    """Return whether a ball is above a number, or reaches it where it must stay below."""
+    with Balls(2 * _BITS).precision():
+        limit = flint.arb(_rational(level))
+        return bool(ball >= limit if strict else ball > limit)
+
+
+def _rational(level: Fraction) -> flint.fmpq:
+    return flint.fmpq(level.numerator, level.denominator)
+
+
+def _not_above(level: Fraction, strict: bool = False) -> float:
+    """Return the largest double that is not above a number, or below it."""
+    found = below(_rational(level))
+    return float(np.nextafter(found, -np.inf)) if strict and Fraction(found) == level else found
 
 
 def _quietly(network: Network, points: np.ndarray) -> np.ndarray:
@@ -107,8 +127,9 @@ def _quietly(network: Network, points: np.ndarray) -> np.ndarray:
 # Monotonicity -----------------------------------------------------------------------------------------------------
 
 
-def monotone(network: Network, unit: int, sign: int, box: Box) -> Problem:
+def monotone(face: Face, unit: int, sign: int) -> Problem:
     """Return the claim that all outputs rise with an input, or fall where the sign is -1."""
+    network, box = face.network, face.box
     slope = diff(network, network.input_names[unit])
     forms = -sign * np.eye(network.output_size)
     proven = _where_continuous(network, bounding(elementary(slope), forms))
@@ -123,22 +144,23 @@ def monotone(network: Network, unit: int, sign: int, box: Box) -> Problem:
             (u,), (v,) = values_of(chosen, a, _BITS), values_of(chosen, b, _BITS)
             if (u - v) * sign > 0:
                 moves = f"{'falls' if sign > 0 else 'rises'} by at least {ends((u - v) * sign)[0]:.3g}"
-                where = f"{network.input_names[unit]} goes from {a[unit]:.6g} to {b[unit]:.6g} at {_text(a)}"
-                return Witness((a, b), f"{chosen.output_names[0]} {moves} as {where}")
+                first_point, second_point = face.lifted(a), face.lifted(b)
+                where = f"{network.input_names[unit]} goes from {a[unit]:.6g} to {b[unit]:.6g} at {_text(first_point)}"
+                return Witness((first_point, second_point), f"{chosen.output_names[0]} {moves} as {where}")
         return None
 
     return Problem(len(forms), proven, lambda points: _quietly(slope, points) @ forms.T, 0.0, refute)
 
 
 def _where_continuous(network: Network, bound: Bounding) -> Bounding:
-    """Return bounds that hold on boxes where no value of a unit jumps: elsewhere slopes say nothing."""
+    """Return bounds that hold on boxes where no unit jumps or ends: elsewhere slopes say nothing."""
     itself = elementary(network)
-    if not jumps(itself):
+    if not breaks(itself):
         return bound
 
     def bounded(low: np.ndarray, high: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         upper, slopes = bound(low, high)
-        return np.where(kinked(Relaxation(itself, low, high), 0)[:, None], np.inf, upper), slopes
+        return np.where(broken(Relaxation(itself, low, high))[:, None], np.inf, upper), slopes
 
     return bounded
 
@@ -147,11 +169,11 @@ def _pairs(box: Box, point: np.ndarray | None, direction: np.ndarray | None) -> 
     """Return pairs of points of a box: one and others along a direction, or at random, along it if there is one."""
     low, high = np.array(box.low), np.array(box.high)
     if point is None:
-        rng = np.random.default_rng(0)
-        first, second = rng.uniform(low, high, (2, _SAMPLES, len(low)))
+        shares = np.random.default_rng(0).uniform(0, 1, (2, _SAMPLES, len(low)))
+        first, second = np.clip(low + (high / 2 - low / 2) * shares * 2, low, high)
         return first, second if direction is None else np.where(direction != 0, second, first)
     assert direction is not None
-    reach = (high - low).max() / max(abs(direction).max(), 1e-300)
+    reach = min((high / 2 - low / 2).max() * 2, 1e300) / max(abs(direction).max(), 1e-6)
     steps = reach * np.concatenate([s * 2.0 ** -np.arange(_HALVINGS) for s in (1.0, -1.0)])
     second = np.clip(point + steps[:, None] * direction, low, high)
     return np.broadcast_to(point, second.shape), second
@@ -160,14 +182,15 @@ def _pairs(box: Box, point: np.ndarray | None, direction: np.ndarray | None) -> 
 def _most(gap: np.ndarray, *points: np.ndarray) -> list[tuple[tuple[float, ...], ...]]:
     """Return the points with the largest gaps above 0."""
     order = np.argsort(-np.nan_to_num(gap, nan=-np.inf))[:_TRIED]
-    return [tuple(tuple(p[i].tolist()) for p in points) for i in order if gap[i] > 0]
+    return [tuple(tuple(p[i].tolist()) for p in points) for i in order if 0 < gap[i] < np.inf]
 
 
 # Convexity --------------------------------------------------------------------------------------------------------
 
 
-def convex(network: Network, sign: int, box: Box) -> Problem:
+def convex(face: Face, sign: int) -> Problem:
     """Return the claim that all outputs are convex, or concave where the sign is -1."""
+    network, box = face.network, face.box
     n, m = network.input_size, network.output_size
 
     def at(points: np.ndarray) -> np.ndarray:
@@ -179,7 +202,7 @@ def convex(network: Network, sign: int, box: Box) -> Problem:
         chosen = network[function]
         direction = None if point is None else _bending(chosen, point, sign)
         first, second = (_on_grid(p, box) for p in _pairs(box, point, direction))
-        middle = (first + second) / 2  # exact: ends on a grid of 40 bits
+        middle = first / 2 + second / 2  # exact: ends on a grid of 40 bits
         ends_mean = (_quietly(chosen, first) + _quietly(chosen, second)) / 2
         gap = sign * (_quietly(chosen, middle) - ends_mean)[:, 0]
         for a, c, b in _most(gap, first, middle, second):
@@ -196,11 +219,11 @@ def convex(network: Network, sign: int, box: Box) -> Problem:
 
 
 def _on_grid(points: np.ndarray, box: Box) -> np.ndarray:
-    """Return points of the box with 40 bits."""
+    """Return points of the box with 40 bits; an input that has no such number in its range stays at its low end."""
     low, high = np.array(box.low), np.array(box.high)
-    size = 2.0 ** (np.ceil(np.log2(max(abs(low).max(), abs(high).max(), 1e-300))) - 40)
-    inside = np.ceil(low / size) * size, np.floor(high / size) * size
-    return np.asarray(np.clip(np.round(points / size) * size, *inside))
+    size = np.ldexp(1.0, np.frexp(np.maximum(abs(low), abs(high)))[1] - 40)
+    first, last = np.ceil(low / size) * size, np.floor(high / size) * size
+    return np.where(first > last, low, np.clip(np.round(points / size) * size, first, last))
 
 
 def _bending(network: Network, point: np.ndarray, sign: int) -> np.ndarray:
@@ -219,7 +242,7 @@ def _convexity(network: Network, sign: int, shape: tuple[int, int, int]) -> Boun
     def bound(low: np.ndarray, high: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         relaxed = Relaxation(itself, low, high)
         lack = np.stack([np.where(bends_upwards(relaxed, i, sign), 0.0, np.inf) for i in range(shape[0])], axis=1)
-        open_boxes = np.flatnonzero((lack > 0).any(axis=1) & ~kinked(relaxed, 1))
+        open_boxes = np.flatnonzero((lack > 0).any(axis=1) & ~kinked(relaxed, 1) & relaxed.defined)
         if len(open_boxes):
             above, below = np.split(
                 Relaxation(second, low[open_boxes], high[open_boxes]).bounds(forms).upper, 2, axis=1
@@ -235,30 +258,32 @@ def _convexity(network: Network, sign: int, shape: tuple[int, int, int]) -> Boun
 # Lipschitz --------------------------------------------------------------------------------------------------------
 
 
-def lipschitz(network: Network, level: float, box: Box) -> Problem:
+def lipschitz(face: Face, level: Fraction) -> Problem:
     """Return the claim that outputs move by no more than a level times what inputs move, in Euclidean norms."""
+    network, box = face.network, face.box
 
     def refute(point: np.ndarray | None, function: int) -> Witness | None:
         del function
-        direction = None if point is None else _steepest(network, point)
+        direction = None if point is None else steepest(_jacobian(network, point), 2)
         first, second = _pairs(box, point, direction)
         moved = np.linalg.norm(_quietly(network, first) - _quietly(network, second), axis=1)
         length = np.linalg.norm(first - second, axis=1)
         with np.errstate(invalid="ignore", divide="ignore"):
-            gap = np.where(length > 0, moved / length - level, -np.inf)
+            gap = np.where(length > 0, moved / length - float(level), -np.inf)
         for a, b in _most(gap, first, second):
             ratio = _ratio(network, a, b)
-            if ratio is not None and ratio > level:
+            if ratio is not None and _above(ratio, level):
                 least = f"|f(a) - f(b)| is at least {ends(ratio)[0]:.6g} |a - b|"
+                a, b = face.lifted(a), face.lifted(b)
                 return Witness((a, b), f"{least} for a = {_text(a)}, b = {_text(b)}")
         return None
 
-    return Problem(1, norms_of(network, 2), jacobian_norms(network, 2), level, refute)
+    return Problem(1, norms_of(network, 2), jacobian_norms(network, 2), _not_above(level), refute)
 
 
-def _steepest(network: Network, point: np.ndarray) -> np.ndarray:
-    matrix = np.nan_to_num(_quietly(derivative(network, 1), point)).reshape(network.output_size, -1)
-    return np.asarray(np.linalg.svd(matrix)[2][0])
+def _jacobian(network: Network, point: np.ndarray) -> np.ndarray:
+    found: np.ndarray = np.nan_to_num(_quietly(derivative(network, 1), point)).reshape(network.output_size, -1)
+    return found
 
 
 def _ratio(network: Network, a: Sequence[float], b: Sequence[float]) -> Any:

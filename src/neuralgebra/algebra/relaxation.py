@@ -24,13 +24,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from neuralgebra.algebra.combination import Combination
-from neuralgebra.algebra.lines import Lines, affine, between, planes, product, reach, straight
+from neuralgebra.algebra.doubles import as_doubles
+from neuralgebra.algebra.lines import Lines, affine, between, defined, planes, product, reach, straight
 from neuralgebra.algebra.sensitivity import Range
 from neuralgebra.arithmetic.arrays import quiet
-from neuralgebra.arithmetic.majorant import Majorant, Measured
 from neuralgebra.network.layers import Affine, Concatenate, Elementwise, Multiply, Select
-from neuralgebra.network.linear import Dense, Diagonal, Kronecker, Linear, Spread
 from neuralgebra.network.network import Network
 
 __all__ = ["Bounds", "Relaxation"]
@@ -76,13 +74,9 @@ class Relaxation:
         An elementary network.
     low, high : ndarray, shape (boxes, n)
         Ends of the boxes.
-    known : sequence of (ndarray, ndarray), optional
-        Ranges at the places, of shape (boxes, size), that are proven already.
     """
 
-    def __init__(
-        self, network: Network, low: np.ndarray, high: np.ndarray, known: Sequence[Range] | None = None
-    ) -> None:
+    def __init__(self, network: Network, low: np.ndarray, high: np.ndarray) -> None:
         self.network, self.boxes = network, len(low)
         self.weights = _weights(network)
         longest = max(network.sizes + tuple(n for w, *_ in self.weights.values() for n in w.shape))
@@ -90,14 +84,16 @@ class Relaxation:
         self.gamma = terms * _UNIT / (1 - terms * _UNIT) * _MORE
         self.tiny = terms * _SMALLEST
         self.lines: dict[int, Lines] = {}
+        self.defined = np.ones(len(low), dtype=bool)
+        """On which boxes every function is defined."""
         self.ranges: list[Range] = []
         self.middles: list[_Middle] = []
-        self._keep((low, high))
-        for place in range(1, len(network.nodes) + 1):
-            found = self._image(place)
-            self._keep(found if known is None else _common(found, known[place]))
-            self._line(place)
-            self._tighten(place)
+        with quiet():
+            self._keep((low, high))
+            for place in range(1, len(network.nodes) + 1):
+                self._keep(self._image(place))
+                self._line(place)
+                self._tighten(place)
 
     def _keep(self, found: Range) -> None:
         self.ranges.append(found)
@@ -129,6 +125,7 @@ class Relaxation:
         given = [self.ranges[i] for i in node.inputs]
         if isinstance(node.layer, Elementwise):
             self.lines[place] = between(node.layer, *given[0])
+            self.defined &= defined(node.layer, *given[0], *self.ranges[place]).all(axis=1)
         elif isinstance(node.layer, Multiply):
             self.lines[place] = planes(*given)
 
@@ -165,11 +162,20 @@ class Relaxation:
         Returns
         -------
         Bounds
-            On each box.
+            On each box; infinite where a function may leave its domain.
         """
         found = self._back(self.network.output, forms)
-        plainly = affine(forms, None, *self.ranges[self.network.output])[1]
-        return Bounds(np.minimum(found.upper, plainly), found.slopes)
+        upper = np.where(self.defined[:, None], np.minimum(found.upper, self._plainly(forms)), np.inf)
+        return Bounds(upper, found.slopes)
+
+    def _plainly(self, forms: np.ndarray) -> np.ndarray:
+        """Return what forms do not exceed on the ranges of the outputs; of y and -y that is an end of a range."""
+        low, high = self.ranges[self.network.output]
+        if not (abs(forms).sum(axis=1) == 1).all():
+            with quiet():
+                return affine(forms, None, low, high)[1]
+        units, signs = abs(forms).argmax(axis=1), forms.sum(axis=1)
+        return np.where(signs > 0, high[:, units], -low[:, units])
 
     def _back(self, place: int, rows: np.ndarray) -> Bounds:
         """Follow forms of the values at a place back to the inputs."""
@@ -275,10 +281,6 @@ def _both(rows: np.ndarray, size: int) -> np.ndarray:
     return np.concatenate([chosen, -chosen])
 
 
-def _common(first: Range, second: Range) -> Range:
-    return np.maximum(first[0], second[0]), np.minimum(first[1], second[1])
-
-
 _Weights = tuple[np.ndarray, np.ndarray | None, np.ndarray | None]
 
 
@@ -290,16 +292,6 @@ def _weights(network: Network) -> dict[int, _Weights]:
         if isinstance(node.layer, Affine):
             bias = node.layer.bias
             exact = None if bias is None else bias.astype(np.float64)
-            weight = node.layer.weight.dense().astype(np.float64)
-            found[place] = (weight, exact, _rounded(node.layer.weight, weight))
+            weight, off = as_doubles(node.layer.weight)
+            found[place] = (weight, exact, off)
     return found
-
-
-def _rounded(weight: Linear, dense: np.ndarray) -> np.ndarray | None:
-    """Return how far the numbers of a structured matrix may be off, as doubles: products and sums are rounded."""
-    if isinstance(weight, Dense | Diagonal | Kronecker | Spread):
-        return None
-    if isinstance(weight, Combination):
-        return np.asarray(abs(dense) * 2 * _UNIT + _SMALLEST)
-    sizes = weight.apply(Majorant(), Measured(np.eye(weight.columns))).size.T
-    return np.asarray(sizes * (8 * max(dense.shape) * _UNIT) + _SMALLEST)

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from neuralgebra.arithmetic.arrays import quiet
 from neuralgebra.network.box import Box
 
 __all__ = ["Bounding", "Found", "Goal", "search"]
@@ -82,7 +83,7 @@ class _Open:
     upper: np.ndarray
     slopes: np.ndarray
 
-    def __getitem__(self, chosen: np.ndarray) -> _Open:
+    def __getitem__(self, chosen: np.ndarray | slice) -> _Open:
         return _Open(self.low[chosen], self.high[chosen], self.upper[chosen], self.slopes[chosen])
 
     def __add__(self, other: _Open) -> _Open:
@@ -94,13 +95,17 @@ class _Open:
         chosen = np.where(self.slopes > 0, self.high[:, None], self.low[:, None])
         return np.asarray(chosen).reshape(-1, self.low.shape[1])
 
-    def halves(self, leading: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """Return the halves of all boxes, along the input on which the bound of the leading function depends most."""
+    def cuts(self, leading: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Return along which input the bound of the leading function depends most, and the middle of its range."""
         rows, width = np.arange(len(self.low)), self.high - self.low
         gain = np.nan_to_num(abs(self.slopes[rows, leading]) * width)
         relative = width / np.maximum(width.max(axis=1, keepdims=True), 1e-300)
         along = np.argmax(gain + (1e-3 * gain.max(axis=1, keepdims=True) + 1e-300) * relative, axis=1)
-        middle = self.low[rows, along] / 2 + self.high[rows, along] / 2
+        return along, self.low[rows, along] / 2 + self.high[rows, along] / 2
+
+    def halves(self, along: np.ndarray, middle: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Return the halves of all boxes."""
+        rows = np.arange(len(self.low))
         low, high = np.concatenate([self.low] * 2), np.concatenate([self.high] * 2)
         high[rows, along] = middle
         low[len(rows) + rows, along] = middle
@@ -126,7 +131,8 @@ def search(bounding: Bounding, values: Callable[[np.ndarray], np.ndarray], box: 
     Found
         The bounds, the largest values seen, and what remains.
     """
-    return _Search(bounding, values, goal).run(box)
+    with quiet():
+        return _Search(bounding, values, goal).run(box)
 
 
 class _Search:
@@ -142,15 +148,22 @@ class _Search:
         self.best, self.done = np.full((2, first.upper.shape[1]), -np.inf)
         self.points = np.repeat(low, len(self.best), axis=0)
         self._look(first)
-        waiting = self._remaining(first)
+        waiting, stuck = self._remaining(first), first[:0]
         while len(waiting.low) and self.boxes < self.goal.boxes and not self.refuted:
             excess = waiting.upper - self._enough()
             order = np.argsort(-(excess / self._scale(excess)).max(axis=1), kind="stable")
             chosen, rest = waiting[order[:_BATCH]], waiting[order[_BATCH:]]
-            low, high = chosen.halves(excess[order[:_BATCH]].argmax(axis=1))
-            halves = _Open(low, high, *self.bounding(low, high))
-            self._look(halves)
-            waiting = self._remaining(rest + halves)
+            along, middle = chosen.cuts(excess[order[:_BATCH]].argmax(axis=1))
+            rows = np.arange(len(along))
+            small = (middle <= chosen.low[rows, along]) | (middle >= chosen.high[rows, along])
+            stuck, chosen = stuck + chosen[small], chosen[~small]
+            low, high = chosen.halves(along[~small], middle[~small])
+            if len(low):
+                halves = _Open(low, high, *self.bounding(low, high))
+                self._look(halves)
+                rest = rest + halves
+            waiting = self._remaining(rest)
+        waiting = waiting + stuck
         upper = np.maximum(self.done, waiting.upper.max(axis=0, initial=-np.inf))
         return Found(upper, self.best, self.points, waiting.low, waiting.high, self.refuted, self.boxes)
 
@@ -177,6 +190,6 @@ class _Search:
 
     def _remaining(self, boxes: _Open) -> _Open:
         """Drop the boxes that are done."""
-        done = np.all(boxes.upper <= self._enough(), axis=1)
+        done: np.ndarray = np.all(boxes.upper <= self._enough(), axis=1)
         self.done = np.maximum(self.done, boxes.upper[done].max(axis=0, initial=-np.inf))
-        return boxes[np.flatnonzero(~done)]
+        return boxes[~done]

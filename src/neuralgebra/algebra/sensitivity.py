@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from neuralgebra.algebra.doubles import magnitudes
 from neuralgebra.arithmetic.balls import Balls
 from neuralgebra.arithmetic.rationals import ends
 from neuralgebra.network.layers import Affine, Concatenate, Elementwise, Layer, Multiply, Select
@@ -83,7 +84,7 @@ def _back(layer: Layer, above: np.ndarray, gain: Any, sizes: Sequence[int]) -> l
     """Return the sensitivities that a layer hands to its arguments."""
     match layer:
         case Affine():
-            return [above @ abs(layer.weight.dense())]
+            return [above @ magnitudes(layer.weight)]
         case Select():
             return [above @ np.eye(sizes[0])[layer.indices]]
         case Concatenate():
