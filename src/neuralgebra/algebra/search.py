@@ -152,20 +152,23 @@ class _Search:
         while len(waiting.low) and self.boxes < self.goal.boxes and not self.refuted:
             excess = waiting.upper - self._enough()
             order = np.argsort(-(excess / self._scale(excess)).max(axis=1), kind="stable")
-            chosen, rest = waiting[order[:_BATCH]], waiting[order[_BATCH:]]
-            along, middle = chosen.cuts(excess[order[:_BATCH]].argmax(axis=1))
-            rows = np.arange(len(along))
-            small = (middle <= chosen.low[rows, along]) | (middle >= chosen.high[rows, along])
-            stuck, chosen = stuck + chosen[small], chosen[~small]
-            low, high = chosen.halves(along[~small], middle[~small])
-            if len(low):
-                halves = _Open(low, high, *self.bounding(low, high))
-                self._look(halves)
-                rest = rest + halves
-            waiting = self._remaining(rest)
+            small, halves = self._halved(waiting[order[:_BATCH]], excess[order[:_BATCH]].argmax(axis=1))
+            stuck, waiting = stuck + small, self._remaining(waiting[order[_BATCH:]] + halves)
         waiting = waiting + stuck
         upper = np.maximum(self.done, waiting.upper.max(axis=0, initial=-np.inf))
         return Found(upper, self.best, self.points, waiting.low, waiting.high, self.refuted, self.boxes)
+
+    def _halved(self, boxes: _Open, leading: np.ndarray) -> tuple[_Open, _Open]:
+        """Return the boxes that are too small to be halved, and the halves of all others."""
+        along, middle = boxes.cuts(leading)
+        rows = np.arange(len(along))
+        small = (middle <= boxes.low[rows, along]) | (middle >= boxes.high[rows, along])
+        if small.all():
+            return boxes, boxes[:0]
+        low, high = boxes[~small].halves(along[~small], middle[~small])
+        halves = _Open(low, high, *self.bounding(low, high))
+        self._look(halves)
+        return boxes[small], halves
 
     def _look(self, boxes: _Open) -> None:
         """Look at the middles and corners of boxes."""
