@@ -1,7 +1,8 @@
 """Proven ranges of a network of one input on the pieces of an interval, by Taylor polynomials of balls.
 
 On a piece c + [-r, r] the value is Σ_{k≤p} a_k s^k + a_{p+1}(ξ) s^{p+1}: the first coefficients are those at c, the
-last one is enclosed on the whole piece. Where large terms cancel, only the precision of the balls counts.
+last one is enclosed on the whole piece. Where large terms cancel, only the precision of the balls counts. A piece on
+which a unit may be at a kink has p = 0, for a slope that jumps, or values as balls give them.
 """
 
 from __future__ import annotations
@@ -12,16 +13,19 @@ from typing import Any
 import flint
 import numpy as np
 
+from neuralgebra.algebra.pieces import kinks_in
 from neuralgebra.arithmetic.balls import Balls
 from neuralgebra.arithmetic.rationals import ends
 from neuralgebra.calculus.indices import IndexSet
 from neuralgebra.calculus.jet import Jet
 from neuralgebra.calculus.propagate import Jets
+from neuralgebra.network.layers import Elementwise
 from neuralgebra.network.network import Network
 
-__all__ = ["Hulls", "hulls", "taylor"]
+__all__ = ["SMOOTH", "Hulls", "hulls", "smoothness", "taylor"]
 
 _BITS = 256
+SMOOTH = 1000
 
 
 @dataclass(frozen=True)
@@ -84,9 +88,45 @@ def hulls(network: Network, edges: np.ndarray, order: int = 4) -> Hulls:
         swing = sum((abs(a) * radius**n for n, a in enumerate(coefficients[3:], 3)), k.zeros(centre.shape))
         swing = swing + abs(rest) * radius ** (order + 1)
         found = [_parabola(*numbers) for numbers in zip(*start, radius, swing, strict=True)]
+        rough = _smoothness(k, network, wide)
+        for i in np.flatnonzero(rough < SMOOTH):
+            found[i] = _rough(k, network, centre[i : i + 1], wide[i : i + 1], radius[i], int(rough[i]))
         spans = [ends(v) if v.is_finite() else (-np.inf, np.inf) for v in found]
     attained = np.array([float(v.mid()) for v in coefficients[0]])
     return Hulls(edges, np.array([low for low, _ in spans]), np.array([high for _, high in spans]), attained)
+
+
+def smoothness(network: Network, edges: np.ndarray) -> np.ndarray:
+    """Return for each piece the order of the lowest derivative that may jump; SMOOTH where there is no kink."""
+    functions = [f for node in network.nodes if isinstance(node.layer, Elementwise) for f, _ in node.layer.activations]
+    if not any(f.row.kinks for f in functions):
+        return np.full(len(edges) - 1, SMOOTH)
+    k = Balls(_BITS)
+    with k.precision():
+        return _smoothness(k, network, k.interval(edges[:-1], edges[1:]))
+
+
+def _smoothness(k: Balls, network: Network, wide: np.ndarray) -> np.ndarray:
+    run = Jets(k, network, Jet(IndexSet.full(1, 0), [wide[None, :, None]]))
+    run.run(0, keep=True)
+    found = np.full(len(wide), SMOOTH)
+    for node in network.nodes:
+        if isinstance(node.layer, Elementwise):
+            value = run.jets[node.inputs[0]]
+            assert value is not None
+            z = np.broadcast_to(value.value[0], (len(wide), value.value.shape[-1]))
+            for touched, order in kinks_in(k, node.layer, z):
+                found[touched] = np.minimum(found[touched], order)
+    return found
+
+
+def _rough(
+    k: Balls, network: Network, centre: np.ndarray, wide: np.ndarray, radius: flint.arb, order: int
+) -> flint.arb:
+    """Return a ball that contains the values on a piece with a kink."""
+    if order == 0:
+        return taylor(k, network, wide, 0)[0][0]
+    return taylor(k, network, centre, 0)[0][0] + taylor(k, network, wide, 1)[1][0] * flint.arb(0, 1) * radius
 
 
 def _parabola(a: flint.arb, b: flint.arb, c: flint.arb, radius: flint.arb, swing: flint.arb) -> flint.arb:

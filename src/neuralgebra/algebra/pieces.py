@@ -24,7 +24,7 @@ from neuralgebra.calculus.propagate import Jets
 from neuralgebra.network.layers import Elementwise
 from neuralgebra.network.network import Network
 
-__all__ = ["Form", "Pieces", "integral_of", "range_of", "values_of"]
+__all__ = ["Form", "Pieces", "integral_of", "kinks_in", "range_of", "values_of"]
 
 _ORDERS = {1: 15, 2: 7, 3: 5}  # p, by the number of inputs
 _LEAST = 3
@@ -111,7 +111,7 @@ class Pieces:
         for node in self.network.nodes:
             if isinstance(node.layer, Elementwise):
                 value: Any = run.jets[node.inputs[0]]
-                for touched, order in _kinks(self.k, node.layer, value.value[0]):
+                for touched, order in kinks_in(self.k, node.layer, value.value[0]):
                     smooth[touched] = np.minimum(smooth[touched], min(order, 1))
         return levels, smooth
 
@@ -129,8 +129,8 @@ class Pieces:
         ], run
 
 
-def _kinks(k: Balls, layer: Elementwise, z: np.ndarray) -> Iterator[tuple[np.ndarray, int]]:
-    """Yield for each kink in which boxes some unit may be there, and its order."""
+def kinks_in(k: Balls, layer: Elementwise, z: np.ndarray) -> Iterator[tuple[np.ndarray, int]]:
+    """Yield for each kink in which boxes some unit may be there, and its order; z has the shape (boxes, size)."""
     for function, start, end in layer.blocks:
         part = z[:, start:end]
         for point, order in function.points(k):

@@ -96,6 +96,7 @@ _LAWS: dict[tuple[str, str], Law] = {
     ("abs", "relu"): _of((1, 0, 1), (-1, 0, 1)),
     ("hardtanh", "relu"): lambda p, q: _clip_by_relu(p["low"], p["high"]),
     ("relu6", "relu"): lambda p, q: _clip_by_relu(0, 6),
+    ("softshrink", "relu"): lambda p, q: Relation(((1, -p["width"], 1), (-1, -p["width"], -1))),
     ("hardsigmoid", "relu"): lambda p, q: _clip_by_relu(0, 1, p["slope"], p["offset"]),
     ("square", "relu_squared"): _of((1, 0, 1), (-1, 0, 1)),
     ("identity", "relu_squared"): _of((1, 1, _FOURTH), (-1, -1, _FOURTH), (1, -1, -_FOURTH), (-1, 1, -_FOURTH)),

@@ -10,6 +10,7 @@ import numpy as np
 from neuralgebra.algebra.doubles import magnitudes
 from neuralgebra.arithmetic.balls import Balls
 from neuralgebra.arithmetic.rationals import ends
+from neuralgebra.functions.activation import Activation
 from neuralgebra.network.layers import Affine, Concatenate, Elementwise, Layer, Multiply, Select
 from neuralgebra.network.network import Network
 from neuralgebra.network.units import functions_of
@@ -50,8 +51,15 @@ def _slopes(layer: Elementwise, low: np.ndarray, high: np.ndarray) -> np.ndarray
     k = Balls()
     with k.precision():
         wide = k.interval(low, high)
-        slopes = [f.derivative(k, wide[i : i + 1], 1)[0] for i, f in enumerate(functions_of(layer, len(low)))]
-        return np.array([ends(abs(s))[1] if s.is_finite() else np.inf for s in slopes])
+        slopes = [_slope(k, f, wide[i]) for i, f in enumerate(functions_of(layer, len(low)))]
+        return np.array([ends(abs(s))[1] if s is not None and s.is_finite() else np.inf for s in slopes])
+
+
+def _slope(k: Balls, function: Activation, z: Any) -> Any:
+    """Return how fast a function changes, as a ball; None where its value may jump."""
+    if any(order == 0 and not (z < k.scalar(at) or z > k.scalar(at)) for at, order in function.points(k)):
+        return None
+    return function.derivative(k, np.array([z]), 1)[0]
 
 
 def sensitivities(network: Network, gain: Mapping[int, np.ndarray]) -> list[np.ndarray]:

@@ -17,7 +17,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from neuralgebra.algebra.gate import Gate
-from neuralgebra.algebra.hulls import hulls
+from neuralgebra.algebra.hulls import SMOOTH, hulls, smoothness
 from neuralgebra.arithmetic.arrays import Arrays
 from neuralgebra.arithmetic.balls import Balls
 from neuralgebra.arithmetic.rationals import ends
@@ -198,10 +198,13 @@ def interpolated(target: Network, tol: float) -> Knots:
     density = np.sqrt(abs(curvature(grid[:, None])[:, 0])) + 1e-12
     mass = np.concatenate([[0.0], np.cumsum((density[1:] + density[:-1]) / 2 * (grid[1] - grid[0]))])
     count = max(1, int(np.ceil(mass[-1] / np.sqrt(16 * tol))))
+    kinks = np.flatnonzero(smoothness(target, grid) < SMOOTH)
+    around = np.unique(np.concatenate([grid[kinks], grid[kinks + 1]]))
     while True:
         count = min(count, _MOST_KNOTS)
         edges = np.interp(np.linspace(0, mass[-1], count + 1), mass, grid)
         edges[0], edges[-1] = -1.0, 1.0
+        edges = np.union1d(edges, around)
         found = _knots(target, curvature, edges)
         if found.error <= tol or count == _MOST_KNOTS:
             return found
@@ -214,12 +217,24 @@ def _knots(target: Network, curvature: Network, edges: np.ndarray) -> Knots:
     # The interpolation of f is too large by f'' Δ²/8 at most, where f'' > 0.
     widths = np.nextafter((edges[1:] - edges[:-1]) ** 2 / 8, np.inf)
     low, high = np.minimum(bend.low, 0.0) * widths, np.maximum(bend.high, 0.0) * widths
+    _let_kinks(target, edges, low, high)
     middle = (low.min() + high.max()) / 2
     values = target(edges[:, None])[:, 0] - middle
     slopes = np.diff(values) / np.diff(edges)
     changes = np.concatenate([slopes[:1], np.diff(slopes)])
     off = _distance(target, edges, changes, float(values[0]), middle)
     return Knots(edges[:-1], changes, float(values[0]), float(np.nextafter((high.max() - low.min()) / 2 + off, np.inf)))
+
+
+def _let_kinks(target: Network, edges: np.ndarray, low: np.ndarray, high: np.ndarray) -> None:
+    """Widen the ends of the error where a slope jumps, to δ Δ/4 if it changes by δ at most, or a value does."""
+    order = smoothness(target, edges)
+    if (order > 1).all():
+        return
+    slopes, values = hulls(diff(target, 0), edges, order=0), hulls(target, edges, order=0)
+    spread = np.where(order == 1, (slopes.high - slopes.low) * np.diff(edges) / 4, values.high - values.low)
+    spread = np.nextafter(spread * (1 + 1e-12), np.inf)
+    low[:], high[:] = np.where(order > 1, low, -spread), np.where(order > 1, high, spread)
 
 
 def _distance(target: Network, edges: np.ndarray, changes: np.ndarray, constant: float, middle: float) -> float:
