@@ -55,6 +55,7 @@ def box_of(network: Any, ranges: str) -> Any:
 
 
 def columns_of(named: Iterable[tuple[str, Any]]) -> dict[str, Any]:
+    """Return columns by name; two of one name are an error."""
     columns: dict[str, Any] = {}
     for name, values in named:
         if name in columns:
@@ -92,21 +93,25 @@ def _ending(output: str) -> str:
 
 
 def refuse_existing(output: str, force: bool) -> None:
+    """Raise an error if a file is there that may not be replaced."""
     if output != "-" and not force and os.path.isfile(output):
         raise OutputError(f"{shown(output)}: the file exists.\nNothing was changed; give --force to replace it.")
 
 
 def stdout() -> Any:
+    """Return standard output; an error if it is closed."""
     if sys.stdout is None:
         raise OutputError("standard output is closed.\nName a file with -o, or redirect the output.")
     return sys.stdout
 
 
 def printed(text: str) -> None:
+    """Print a text."""
     click.echo(text, file=stdout())
 
 
 def as_text(value: Any) -> str:
+    """Return a value as JSON."""
     return json.dumps(_finite(value), indent=2, ensure_ascii=True, allow_nan=False)
 
 
