@@ -14,9 +14,10 @@ from collections.abc import Callable
 import numpy as np
 
 import neuralgebra as na
-from neuralgebra.errors import NotCertifiedError
+from neuralgebra.errors import NotCertifiedError, UnsupportedError
 
 ACTIVATIONS = ("tanh", "sigmoid", "gelu", "softplus", "silu", "cos", "relu", "leaky_relu")
+OTHERS = ("elu", "hardtanh", "softsign", "abs", "hardswish", "softshrink", "relu_squared", "step", "tanh", "relu")
 EXPRESSIONS: tuple[Callable[[na.Network, na.Network], na.Network], ...] = (
     lambda f, g: f * g,
     lambda f, g: f**2 + g,
@@ -57,10 +58,13 @@ def sample(rng: np.random.Generator) -> tuple[na.Network, object]:
         name, dtype = rng.choice(ACTIVATIONS), rng.choice(["float32", "float64"])
         f, g = (net(rng, name, depth) for depth in rng.integers(1, 3, 2))
         tol = 10.0 ** -rng.uniform(0.5, 3 if dtype == "float32" else 9)
+        if rng.random() < 0.25:  # of other functions, with kinks and jumps, and of derivatives
+            f, tol = net(rng, rng.choice(OTHERS), 1), 10.0 ** -rng.uniform(-1, 2.5)
+            f = f.diff("x1") if rng.random() < 0.3 else f
         try:
             h = EXPRESSIONS[rng.integers(len(EXPRESSIONS))](f, g)
             return h, h.plain(name, BOX, tol, dtype=dtype)
-        except NotCertifiedError:
+        except (NotCertifiedError, UnsupportedError):
             continue
 
 
