@@ -24,7 +24,7 @@ from neuralgebra.arithmetic.arrays import quiet
 from neuralgebra.arithmetic.kind import Value
 from neuralgebra.errors import InputError, UnsupportedError, shown
 from neuralgebra.functions.chain import Chain
-from neuralgebra.functions.row import Definition, Element, Kink, Number, Row, parsed, resolved
+from neuralgebra.functions.row import AFTER, Definition, Element, Kink, Number, Row, parsed, resolved
 from neuralgebra.functions.turning import hull
 
 __all__ = [
@@ -118,6 +118,15 @@ class Activation:
             return hull(Chain(kind, self, z), self.row.derivative(order))
 
     @property
+    def inverse(self) -> Activation | None:
+        """The inverse function, on the values that this one takes; None where none is stated."""
+        if self.row.inverse is None:
+            return None
+        stated = self.row.inverse(dict(self.parameters)) if callable(self.row.inverse) else (self.row.inverse, {})
+        name, parameters = stated
+        return activation(name, **parameters)
+
+    @property
     def base(self) -> Activation:
         """The function of the catalogue that this one is a derivative of, or the function itself.
 
@@ -169,9 +178,12 @@ _WORDS = frozenset({"softmax"})
 
 
 def register(row: Row, *, replace: bool = False) -> Row:
-    """Add a row to the catalogue under its name; with `replace` it may take the place of a registered one."""
+    """Add a row to the catalogue under its name; with `replace` it may take the place of a registered one.
+
+    The row of a composition, log∘tanh∘exp, takes the place of what would be put together from its parts.
+    """
     known = _ROWS.get(row.name)
-    if parsed(row.name)[0] != row.name:
+    if parsed(row.name)[1]:
         raise InputError(f"activation '{shown(row.name)}' received, the name of a derivative; register the function.")
     if row.name in _WORDS or (known and not (replace and known.fingerprint)):
         raise InputError(f"activation '{shown(row.name)}' is registered already; choose another name.")
@@ -180,8 +192,8 @@ def register(row: Row, *, replace: bool = False) -> Row:
 
 
 def registered() -> Mapping[str, Row]:
-    """Return all rows by name, without their derivatives."""
-    return dict(_ROWS)
+    """Return all rows by name, without their derivatives and without compositions."""
+    return {name: row for name, row in _ROWS.items() if AFTER not in name}
 
 
 def found(name: str) -> Row | None:

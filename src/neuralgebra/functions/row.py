@@ -18,7 +18,7 @@ from neuralgebra.arithmetic.kind import Value
 from neuralgebra.errors import InputError, UnsupportedError, shown
 from neuralgebra.functions.polynomial import Polynomial
 
-__all__ = ["HIGHEST", "Definition", "Element", "Kink", "Number", "Row", "parsed", "resolved"]
+__all__ = ["AFTER", "HIGHEST", "Definition", "Element", "Kink", "Number", "Row", "parsed", "resolved"]
 
 Definition = Callable[[Any, Value, Mapping[str, Any]], Value]
 """(kind, argument, parameters) -> value, with + * and the functions of the kind only."""
@@ -27,6 +27,9 @@ Stated = float | str | Callable[[Mapping[str, Any]], Any]
 """A number, or the parameter that holds it ("-x" is minus the parameter x), or a function of the parameters."""
 
 Number = int | float | Fraction
+
+AFTER = "∘"
+"""Between the names of a composition: log∘exp is log after exp."""
 
 HIGHEST = 32
 """Highest order of a derivative that is a function of its own."""
@@ -102,8 +105,9 @@ class Row:
         Ends of the open or closed interval of arguments, and of values at the default parameters.
     kinks : tuple of Kink
         Where a derivative jumps.
-    inverse : str, optional
-        The row of the inverse function, on the values that this function takes.
+    inverse : str or callable, optional
+        The row of the inverse function, on the values that this function takes; with parameters a function of those
+        of this row, parameters -> (row, parameters).
     names : mapping of str to str
         Format -> name in that format.
     stabilised : bool
@@ -125,7 +129,7 @@ class Row:
     domain: tuple[float, float] = (-np.inf, np.inf)
     range: tuple[float, float] = (-np.inf, np.inf)
     kinks: tuple[Kink, ...] = ()
-    inverse: str | None = None
+    inverse: str | Callable[[Mapping[str, Any]], tuple[str, Mapping[str, Any]]] | None = None
     names: Mapping[str, str] = field(default_factory=dict)
     stabilised: bool = True
     cases: bool = False
@@ -141,6 +145,7 @@ class Row:
     def derivative_name(self, order: int) -> str:
         """Return the name of the derivative of an order: tanh', tanh'', tanh^(3), …."""
         base, order = self.name if self.base is None else self.base.name, self.order + order
+        base = f"({base})" if order and AFTER in base else base
         return base + "'" * order if order <= 2 else f"{base}^({order})"
 
     def is_element(self, name: str) -> bool:
@@ -222,10 +227,9 @@ def parsed(name: str) -> tuple[str, int]:
     match = _MARKED.fullmatch(name)
     if match is None:
         return name, 0
-    if match["primes"]:
-        return match["base"], len(match["primes"])
+    base = match["base"].removeprefix("(").removesuffix(")") if AFTER in name else match["base"]
     # Python refuses to read thousands of digits; ten are too many for an order in any case.
-    return match["base"], int(match["order"][:10])
+    return base, len(match["primes"] or "") or int((match["order"] or "0")[:10])
 
 
 def resolved(value: Any, constants: Mapping[str, Any]) -> Any:

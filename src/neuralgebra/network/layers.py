@@ -178,13 +178,15 @@ class Mixing(_Weighted):
     def __post_init__(self) -> None:
         super().__post_init__()
         object.__setattr__(self, "function", _activation(self.function))
-        if self.function.row.inverse is None:
+        if self.function.inverse is None:
             raise InputError(f"Mixing by {self.function} received; a function with an inverse is expected.")
 
     @property
     def inverse(self) -> Activation:
         """The inverse of f."""
-        return activation(str(self.function.row.inverse))
+        inverse = self.function.inverse
+        assert inverse is not None
+        return inverse
 
     def structure(self) -> tuple[Any, ...]:
         """Return f and the structure of the matrix."""
