@@ -12,18 +12,20 @@ condition of the function itself: sech² is a chain function of its own, not 1 -
 from __future__ import annotations
 
 import difflib
+import functools
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from fractions import Fraction
 from typing import Any
 
 import numpy as np
 
-from neuralgebra.arithmetic.arrays import quiet
+from neuralgebra.arithmetic.arrays import Arrays, quiet
 from neuralgebra.arithmetic.kind import Value
 from neuralgebra.errors import InputError, UnsupportedError, shown
 from neuralgebra.functions.chain import Chain
+from neuralgebra.functions.composition import composed, letters, parameter_names
 from neuralgebra.functions.row import AFTER, Definition, Element, Kink, Number, Row, parsed, resolved
 from neuralgebra.functions.turning import hull
 
@@ -35,11 +37,15 @@ __all__ = [
     "Kink",
     "Row",
     "activation",
+    "compose",
     "found",
     "register",
     "registered",
     "resolved",
 ]
+
+LONGEST = 12
+"""Most functions in a composition."""
 
 Parameter = Number | tuple[Number, ...]
 
@@ -162,10 +168,96 @@ class Activation:
         row = self.row.differentiated(order)
         return self if row is self.row else Activation(row, self.parameters)
 
+    @property
+    def parts(self) -> tuple[Activation, ...]:
+        """The functions of a composition with their parameters, the one that is applied first before the others."""
+        given = dict(self.parameters)
+        return tuple(
+            Activation(part.row, tuple((own, given[part.names[own]]) for own in part.row.parameters))
+            for part in self.row.parts
+        )
+
+    @property
+    def letters(self) -> tuple[Activation, ...]:
+        """The functions that the name tells, outermost first: log, tanh and exp of log∘tanh∘exp."""
+        if AFTER not in self.name or self.row.base is not None:
+            return (self,)
+        rows = [_row(name) for name in letters(self.name)]
+        given = dict(self.parameters)
+        return tuple(
+            Activation(row, tuple((own, given[whole]) for own, whole in names.items()))
+            for row, names in zip(rows, parameter_names(rows), strict=True)
+        )
+
     def points(self, kind: Any) -> list[tuple[Any, int]]:
         """Return place and order of each kink, as numbers of a kind."""
+        if self.row.parts:
+            return _points(kind, self.parts)
         constants, given = self.constants(kind), dict(self.parameters)
         return [(resolved(kink.at, constants), resolved(kink.order, given)) for kink in self.row.kinks]
+
+
+def _points(kind: Any, parts: Sequence[Activation]) -> list[tuple[Any, int]]:
+    """Return the kinks of a composition: where the value of the parts before is at a kink of the next."""
+    found: list[tuple[Any, int]] = []
+    for i, part in enumerate(parts):
+        for at, order in part.points(kind):
+            place = _before(kind, parts[:i], at)
+            found += [] if place is None else [(place, order)]
+    return found
+
+
+def _before(kind: Any, parts: Sequence[Activation], value: Any) -> Any:
+    """Return the argument at which a composition has a value; None where it never has."""
+    for part in reversed(parts):
+        if _beyond(value, part.row.range):
+            return None
+        inverse = part.inverse
+        if inverse is None:
+            raise UnsupportedError(f"kinks behind {part} received; a function with an inverse is expected there.")
+        value = inverse(kind, np.array([value], dtype=object if not kind.floating else float))[0]
+    return value
+
+
+def _beyond(value: Any, limits: tuple[float, float]) -> bool:
+    return bool(value <= limits[0] or value >= limits[1])
+
+
+def compose(functions: Sequence[Activation]) -> Activation:
+    """Return the composition of functions, outermost first, as one function.
+
+    Parameters
+    ----------
+    functions : sequence of Activation
+        f, g, h.
+
+    Returns
+    -------
+    Activation
+        f∘g∘h; the identity takes no part.
+
+    Raises
+    ------
+    UnsupportedError
+        Where a kink lies behind a function without an inverse, so that its place is not known, and for more than
+        12 functions.
+
+    Examples
+    --------
+    >>> import neuralgebra.functions.catalogue
+    >>> print(compose([activation("log"), activation("leaky_relu", slope=0.2), activation("exp")]))
+    log∘leaky_relu∘exp(slope=0.2)
+    """
+    singles = [f for function in functions for f in function.letters if f.name != "identity"]
+    if len(singles) < 2:
+        return singles[0] if singles else activation("identity")
+    name = AFTER.join(f.name for f in singles)
+    row = _row(name)
+    names = parameter_names([f.row for f in singles])
+    given = ((names[i][own], value) for i, f in enumerate(singles) for own, value in f.parameters)
+    result = Activation(row, tuple(given))
+    result.points(Arrays.of(np.zeros(1)))
+    return result
 
 
 def _short(value: Parameter) -> str:
@@ -200,8 +292,32 @@ def found(name: str) -> Row | None:
     """Return the row of a name, which may say a derivative: "tanh'", "tanh^(3)"; None if there is none."""
     if name in _ROWS:
         return _ROWS[name]
+    if len(names := letters(name)) > 1:
+        return _composition(name, names)
     base, order = parsed(name)
-    return _ROWS[base].differentiated(order) if base in _ROWS else None
+    row = None if base == name else found(base)
+    return None if row is None else row.differentiated(order)
+
+
+def _composition(name: str, names: Sequence[str]) -> Row | None:
+    """Return the row of a composition, put together from the longest registered parts; None if one is unknown."""
+    if len(names) > LONGEST:
+        raise UnsupportedError(f"a composition of {len(names)} functions received; at most {LONGEST} are covered.")
+    rows: list[Row] = []
+    while names:
+        sizes = range(len(names), 0, -1)
+        row, size = next(((r, n) for n in sizes if (r := _registered(AFTER.join(names[:n])))), (None, 0))
+        if row is None:
+            return None
+        rows, names = [*rows, row], names[size:]
+    return _composed(name, tuple(rows))
+
+
+def _registered(name: str) -> Row | None:
+    return _ROWS.get(name) if AFTER in name and len(letters(name)) > 1 else found(name)
+
+
+_composed = functools.lru_cache(maxsize=1024)(composed)
 
 
 def activation(name: str, **parameters: Any) -> Activation:
@@ -233,11 +349,16 @@ def activation(name: str, **parameters: Any) -> Activation:
     >>> str(activation("tanh'''"))
     'tanh^(3)'
     """
-    row = found(str(name))
-    if row is None:
-        raise UnsupportedError(_unknown(str(name)))
+    row = _row(str(name))
     given = {n: _parameter(n, v) for n, v in parameters.items()}
     return Activation(row, tuple(given.items()))
+
+
+def _row(name: str) -> Row:
+    row = found(name)
+    if row is None:
+        raise UnsupportedError(_unknown(name))
+    return row
 
 
 def _unknown(name: str) -> str:

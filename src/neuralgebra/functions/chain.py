@@ -9,7 +9,8 @@ import functools
 import itertools
 import math
 import operator
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
@@ -32,19 +33,36 @@ class Chain:
         The function.
     z : array
         Its argument, any shape.
+    names : mapping of str to str, optional
+        What the kind calls its functions, where not by their own names.
     """
 
-    def __init__(self, kind: Any, activation: Any, z: Value) -> None:
-        self.kind, self.activation, self.z = kind, activation, z
+    def __init__(self, kind: Any, activation: Any, z: Value, names: Mapping[str, str] = MappingProxyType({})) -> None:
+        self.kind, self.activation, self.z, self.names = kind, activation, z, names
+        self.parts: list[Chain] = []
         self.values: dict[str, Any] = {"z": z, **activation.constants(kind)}
         self.parameters = dict(self.values)
 
     def variable(self, name: str) -> Value:
         """Return the value of z, a parameter or a chain function."""
         if name not in self.values:
-            element = self.activation.row.elements[name]
-            self.values[name] = self.kind.keep(self._evaluate(element), name)
+            if self.activation.row.parts:
+                self.values[name] = self._of_its_part(name)
+            else:
+                value = self._evaluate(self.activation.row.elements[name])
+                self.values[name] = self.kind.keep(value, self.names.get(name, name))
         return self.values[name]
+
+    def _of_its_part(self, name: str) -> Value:
+        """Return a chain function of a composition, which is one of a part at the value of the part before."""
+        place, own = self.activation.row.places[name]
+        while len(self.parts) <= place:
+            activation = self.activation.parts[len(self.parts)]
+            before = self.parts[-1] if self.parts else None
+            z = self.z if before is None else before.polynomial(before.activation.row.value)
+            names = self.activation.row.parts[len(self.parts)].names
+            self.parts.append(Chain(self.kind, activation, z, names))
+        return self.parts[place].variable(own)
 
     def _evaluate(self, element: Element) -> Value:
         if self.kind.in_loops:  # of a program, in which chain functions are steps of their own

@@ -85,6 +85,16 @@ class Polynomial:
             result = result * self
         return result
 
+    def substituted(self, of: Callable[[str], Polynomial]) -> Polynomial:
+        """Return the polynomial with a polynomial in place of each variable."""
+        result = Polynomial({})
+        for monomial, coefficient in self:
+            term = Polynomial({(): coefficient})
+            for name, exponent in monomial:
+                term = term * of(name) ** exponent
+            result = result + term
+        return result
+
     def derivative(self, of: Callable[[str], Polynomial]) -> Polynomial:
         """Return the derivative, given the derivative of each variable: Σ ∂p/∂v · v'."""
         terms: dict[Monomial, Fraction] = {}

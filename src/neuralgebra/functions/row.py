@@ -18,7 +18,7 @@ from neuralgebra.arithmetic.kind import Value
 from neuralgebra.errors import InputError, UnsupportedError, shown
 from neuralgebra.functions.polynomial import Polynomial
 
-__all__ = ["AFTER", "HIGHEST", "Definition", "Element", "Kink", "Number", "Row", "parsed", "resolved"]
+__all__ = ["AFTER", "HIGHEST", "Definition", "Element", "Kink", "Number", "Part", "Row", "parsed", "resolved"]
 
 Definition = Callable[[Any, Value, Mapping[str, Any]], Value]
 """(kind, argument, parameters) -> value, with + * and the functions of the kind only."""
@@ -88,6 +88,22 @@ class Kink:
 
 
 @dataclass(frozen=True, eq=False)
+class Part:
+    """One function of a composition.
+
+    Parameters
+    ----------
+    row : Row
+        The function.
+    names : mapping of str to str
+        What its chain functions and parameters are called in the composition.
+    """
+
+    row: Row
+    names: Mapping[str, str]
+
+
+@dataclass(frozen=True, eq=False)
 class Row:
     """One row of the catalogue.
 
@@ -120,6 +136,8 @@ class Row:
         The function that this one is a derivative of.
     order : int
         The order of that derivative; 0 for a function that is none.
+    parts : tuple of Part
+        The functions that a composition is put together from, the one that is applied first before the others.
     """
 
     name: str
@@ -136,11 +154,17 @@ class Row:
     fingerprint: str = ""
     base: Row | None = None
     order: int = 0
+    parts: tuple[Part, ...] = ()
 
     @functools.cached_property
     def elements(self) -> Mapping[str, Element]:
         """Chain functions by name."""
         return {element.name: element for element in self.chain}
+
+    @functools.cached_property
+    def places(self) -> Mapping[str, tuple[int, str]]:
+        """The part that each chain function of a composition belongs to, and what it is called there."""
+        return {part.names[e.name]: (i, e.name) for i, part in enumerate(self.parts) for e in part.row.chain}
 
     def derivative_name(self, order: int) -> str:
         """Return the name of the derivative of an order: tanh', tanh'', tanh^(3), …."""
