@@ -177,7 +177,7 @@ class Activation:
             for part in self.row.parts
         )
 
-    @property
+    @functools.cached_property
     def letters(self) -> tuple[Activation, ...]:
         """The functions that the name tells, outermost first: log, tanh and exp of log∘tanh∘exp."""
         if AFTER not in self.name or self.row.base is not None:
@@ -248,6 +248,11 @@ def compose(functions: Sequence[Activation]) -> Activation:
     >>> print(compose([activation("log"), activation("leaky_relu", slope=0.2), activation("exp")]))
     log∘leaky_relu∘exp(slope=0.2)
     """
+    return _composed_of(tuple(functions))
+
+
+@functools.lru_cache(maxsize=4096)
+def _composed_of(functions: tuple[Activation, ...]) -> Activation:
     singles = [f for function in functions for f in function.letters if f.name != "identity"]
     if len(singles) < 2:
         return singles[0] if singles else activation("identity")

@@ -12,7 +12,7 @@ from neuralgebra.functions.polynomial import variables
 from neuralgebra.network.layers import Affine, Concatenate, Elementwise, Layer, Select
 from neuralgebra.network.linear import is_identity
 
-__all__ = ["Builder", "Node"]
+__all__ = ["Builder", "Node", "is_nothing"]
 
 (_ARGUMENT,) = variables("z")
 
@@ -51,7 +51,7 @@ class Builder:
         """Add a layer on the nodes at given places; return its place."""
         sizes = [self.sizes[i] for i in inputs]
         size = layer.sizes(sizes)
-        if _is_nothing(layer, sizes):
+        if is_nothing(layer, sizes):
             return inputs[0]
         node = self._merged(layer, inputs)
         if node not in self._places:
@@ -107,7 +107,7 @@ class Builder:
         return {0: 0, **{old: new + 1 for new, old in enumerate(sorted(needed - {0}))}}
 
 
-def _is_nothing(layer: Layer, sizes: Sequence[int]) -> bool:
+def is_nothing(layer: Layer, sizes: Sequence[int]) -> bool:
     """Return whether a layer is the identity on inputs of these sizes."""
     if isinstance(layer, Concatenate):
         return len(sizes) == 1

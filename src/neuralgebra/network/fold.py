@@ -11,7 +11,7 @@ from neuralgebra.network.layers import Affine, Layer
 from neuralgebra.network.linear import Dense, Diagonal, Linear
 from neuralgebra.network.network import Network
 
-__all__ = ["fold"]
+__all__ = ["fold", "merged"]
 
 
 def fold(network: Network) -> Network:
@@ -38,7 +38,7 @@ def fold(network: Network) -> Network:
         source = node.inputs[0]
         before = builder.nodes[inputs[0] - 1] if inputs[0] else None
         if before and uses[source] == 1 and _foldable(layer) and _foldable(before.layer):
-            layer, inputs = _merged(layer, before.layer, network.dtype), before.inputs
+            layer, inputs = merged(layer, before.layer, network.dtype), before.inputs
         places.append(builder.add(layer, *inputs))
     return network._close(builder, places[network.output], output_shape=network.output_shape)
 
@@ -48,7 +48,8 @@ def _foldable(layer: Layer) -> TypeGuard[Affine]:
     return isinstance(layer, Affine) and isinstance(layer.weight, Dense | Diagonal)
 
 
-def _merged(after: Affine, before: Affine, dtype: np.dtype) -> Affine:
+def merged(after: Affine, before: Affine, dtype: np.dtype) -> Affine:
+    """Return one affine map after another, B(A x + a) + b, rounded once to a dtype; dense or diagonal weights."""
     bias = None if before.bias is None else after.weight.dense().astype(np.float64) @ before.bias
     if after.bias is not None:
         bias = after.bias if bias is None else bias + after.bias

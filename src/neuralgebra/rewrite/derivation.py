@@ -1,0 +1,205 @@
+"""Derivations: the steps of a rewriting, each with its law, its place and what it did; replayed, verified, inverted."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+
+from neuralgebra.network.network import Network
+from neuralgebra.rewrite.graph import Graph
+from neuralgebra.rewrite.ranges import Range
+from neuralgebra.rewrite.record import Record
+from neuralgebra.rewrite.verification import Verification, verify
+
+__all__ = ["Derivation", "Step"]
+
+
+@dataclass(frozen=True)
+class Step:
+    """One step of a derivation.
+
+    Parameters
+    ----------
+    derivation : Derivation
+        Whose step it is.
+    number : int
+        Which one, from 1.
+    """
+
+    derivation: Derivation
+    number: int
+
+    @property
+    def record(self) -> Record:
+        """What is kept of it."""
+        records = self.derivation.records
+        return records[-self.number] if self.derivation.reversed else records[self.number - 1]
+
+    @property
+    def rule(self) -> str:
+        """The name of the law."""
+        record = self.record
+        return (record.converse or f"{record.rule}, from right to left") if self.derivation.reversed else record.rule
+
+    @property
+    def statement(self) -> str:
+        """Both sides of the law."""
+        left, equals, right = self.record.statement.partition(" = ")
+        return f"{right}{equals}{left}" if self.derivation.reversed and equals else self.record.statement
+
+    @property
+    def place(self) -> int:
+        """The wire that is replaced: its number in the network at the start, or a later one for a new wire."""
+        change = self.record.change
+        return change.new if self.derivation.reversed else change.old
+
+    @property
+    def condition(self) -> str:
+        """When the law holds; "" always."""
+        return self.record.condition
+
+    @property
+    def before(self) -> Network:
+        """The network before the step."""
+        return self.derivation.network(self.number - 1)
+
+    @property
+    def after(self) -> Network:
+        """The network after the step."""
+        return self.derivation.network(self.number)
+
+    def __str__(self) -> str:
+        what = f"{self.number}. {self.rule} at wire {self.place}: {self.statement}"
+        return what + (f", {self.condition}" if self.condition else "")
+
+
+@dataclass(frozen=True, eq=False)
+class Derivation:
+    """The steps from one network to another.
+
+    Parameters
+    ----------
+    start : Network
+        Where the laws were applied first.
+    domain : Range
+        What its input holds.
+    records : tuple of Record
+        The steps.
+    reversed : bool
+        Whether it is read from the end.
+
+    Examples
+    --------
+    >>> import neuralgebra as na
+    >>> f = na.Network.from_layers([([[1, 2], [3, 4]], [5, 6]), ([[7, 8]], None)], "tanh", kind="multiplicative")
+    >>> d = f.rewrite("additive")
+    >>> print(d)
+    1. additive at wire 1: M_W = exp ∘ A_W ∘ ln, x > 0, where M is defined
+    2. additive at wire 3: M_W = exp ∘ A_W ∘ ln, x > 0, where M is defined
+    3. compose at wire 2: g after f = g∘f
+    4. compose at wire 7: g after f = g∘f
+    >>> d.result
+    <Network 2 → 1: log · Affine 2→2 · log∘tanh∘exp · Affine 2→1 · exp; 8 parameters, float64>
+    >>> d.result.nodes[1].layer.weight is f.nodes[0].layer.weight
+    True
+    """
+
+    start: Network
+    domain: Range
+    records: tuple[Record, ...]
+    reversed: bool = False
+
+    def graph(self, count: int) -> Graph:
+        """Return the working form after so many records."""
+        graph = Graph(self.start, self.domain)
+        for record in self.records[:count]:
+            graph.redo(record.change, record.interface)
+        return graph
+
+    def network(self, number: int) -> Network:
+        """Return the network after so many steps."""
+        count = len(self.records) - number if self.reversed else number
+        return self.graph(count).to_network() if count else self.start
+
+    @cached_property
+    def result(self) -> Network:
+        """The network at the end."""
+        return self.network(len(self.records))
+
+    @property
+    def steps(self) -> Sequence[Step]:
+        """The steps in their order."""
+        return [Step(self, i) for i in range(1, len(self.records) + 1)]
+
+    def __len__(self) -> int:
+        return len(self.records)
+
+    def __iter__(self) -> Iterator[Step]:
+        return iter(self.steps)
+
+    def __getitem__(self, number: int) -> Step:
+        return self.steps[number]
+
+    def __str__(self) -> str:
+        return "\n".join(map(str, self.steps)) or "nothing to do"
+
+    def __repr__(self) -> str:
+        return f"<Derivation of {len(self.records)} steps for x in {self.domain}>"
+
+    def inverse(self) -> Derivation:
+        """Return the steps from the end to the start, each law from right to left."""
+        return Derivation(self.start, self.domain, self.records, not self.reversed)
+
+    def verify(self, points: int = 4, *, symbols: bool = True, seed: int = 0) -> Verification:
+        """Check every step with numbers, and with symbols where it is small.
+
+        Parameters
+        ----------
+        points : int
+            At how many points of the domain, drawn at random.
+        symbols : bool
+            Whether formulas are compared where steps are small.
+        seed : int
+            Of the points.
+
+        Returns
+        -------
+        Verification
+            What was checked.
+
+        Raises
+        ------
+        NotCertifiedError
+            When a step does not hold; the message names it.
+
+        Examples
+        --------
+        >>> import neuralgebra as na
+        >>> f = na.Network.from_layers([([[1, 2]], [3]), ([[4]], None)], "tanh", kind="multiplicative")
+        >>> print(f.rewrite("additive").verify())
+        4 steps hold at 4 points each, 4 of them as formulas too
+        """
+        return verify(self.start, self.domain, self.records, points, symbols=symbols, seed=seed)
+
+    def to_json(self) -> str:
+        """Return laws and places as text, with hashes of the networks at both ends.
+
+        Returns
+        -------
+        str
+            JSON; `from_json` repeats the steps on the network that they belong to.
+        """
+        first, last = self.network(0), self.result
+        steps = [{"rule": r.rule, "at": r.at} for r in self.records]
+        content = {
+            "neuralgebra": "derivation",
+            "version": 1,
+            "start": first.digest.hex(),
+            "result": last.digest.hex(),
+            "domain": [self.domain.low.hex(), self.domain.high.hex(), self.domain.with_low, self.domain.with_high],
+            "reversed": self.reversed,
+            "steps": steps,
+        }
+        return json.dumps(content, indent=1, ensure_ascii=False)

@@ -1,0 +1,329 @@
+"""Applying laws: where they match, one step, or a strategy to its end."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from neuralgebra.errors import InputError, ResourceError, UsageError, shown
+from neuralgebra.functions.activation import activation
+from neuralgebra.network.network import Network
+from neuralgebra.rewrite.derivation import Derivation
+from neuralgebra.rewrite.graph import OUTPUT, Apply, Graph, natural_domain
+from neuralgebra.rewrite.laws import RULES, absorbing, law, strategy
+from neuralgebra.rewrite.ranges import Range
+from neuralgebra.rewrite.record import Record, recorded
+from neuralgebra.rewrite.rules import Match, Rule
+
+__all__ = ["apply", "matches", "rewrite", "to_additive", "to_multiplicative"]
+
+_REACH = 3  # layers that a law looks back
+_STEPS_PER_WIRE = 200  # far above what any strategy needs
+
+
+def matches(network: Network, rules: Any = None, *, domain: Any = None) -> list[Match]:
+    """Return where laws apply, and where they nearly do, with the reason why not.
+
+    Parameters
+    ----------
+    network : Network
+        f.
+    rules : str or sequence of str, optional
+        Names of laws; all by default.
+    domain : str or tuple of float, optional
+        What the input holds: "R", "R>0" or two ends; by default R, or what multiplicative layers ask for.
+
+    Returns
+    -------
+    list of Match
+        In the order of the wires; wire i is the value at place i, 0 the input.
+
+    Raises
+    ------
+    UsageError
+        For an unknown law.
+
+    Examples
+    --------
+    >>> import neuralgebra as na
+    >>> f = na.Network.function("exp") @ na.Network.function("log")
+    >>> print(*f.matches(["cancel"]), sep="\\n")
+    cancel at wire 2 does not apply: exp∘log not cancelled: wire 0 is R, the rule needs x > 0
+    >>> print(*f.matches(["cancel"], domain="R>0"), sep="\\n")
+    cancel at wire 2
+    """
+    graph = _graph(network, domain)
+    chosen = [law(name) for name in ([rules] if isinstance(rules, str) else RULES if rules is None else rules)]
+    found: list[Match] = []
+    for wire in [0, *graph.live]:
+        for rule in chosen:
+            what = rule.find(graph, wire) if wire or rule.interface else None
+            if what is not None:
+                reason = what if isinstance(what, str) else ""
+                found.append(Match(rule.name, wire, not reason, reason))
+    return found
+
+
+def apply(network: Network, rule: str, at: int | None = None, *, domain: Any = None) -> Network:
+    """Return the network after one law at one place.
+
+    Parameters
+    ----------
+    network : Network
+        f.
+    rule : str
+        Name of the law.
+    at : int, optional
+        The wire; by default the first where the law applies.
+    domain : str or tuple of float, optional
+        What the input holds: "R", "R>0" or two ends; by default R, or what multiplicative layers ask for.
+
+    Returns
+    -------
+    Network
+        The same function, with the same weight objects.
+
+    Raises
+    ------
+    UsageError
+        For an unknown law, or a wire that is none.
+    InputError
+        Where the law does not apply; the message says why.
+
+    Examples
+    --------
+    >>> import neuralgebra as na
+    >>> f = na.Network.from_layers([([[2.0]], None), ([[3.0]], None)], "relu", kind="multiplicative")
+    >>> f.apply("identity", at=2).apply("fuse")
+    <Network 1 → 1: PowerProduct 1→1; 1 parameters, float64>
+    """
+    graph, chosen = _graph(network, domain), law(rule)
+    wires = graph.live if at is None else [_wire(graph, at)]
+    reasons: list[str] = []
+    for wire in wires:
+        found = chosen.find(graph, wire)
+        if isinstance(found, int | Apply):
+            graph.replace(wire, found)
+            return graph.to_network()
+        reasons += [found] if found else []
+    where = "anywhere" if at is None else f"at wire {at}, {graph.layer(at) or 'the input'}"
+    reason = f": {reasons[0]}" if reasons else f"; it is {chosen.statement}."
+    raise InputError(f"rule {chosen.name} does not apply {where}{reason}")
+
+
+def _wire(graph: Graph, at: Any) -> int:
+    count = len(graph.network.nodes)
+    if not isinstance(at, int | np.integer) or not 0 <= at <= count:
+        raise UsageError(f"wire {shown(at)} received; 0 (the input) to {count} expected.")
+    return int(at)
+
+
+def _graph(network: Network, domain: Any) -> Graph:
+    return Graph(network, natural_domain(network) if domain is None else Range.of(domain))
+
+
+def rewrite(
+    network: Network,
+    to: str | Sequence[str] = "simplified",
+    *,
+    domain: Any = None,
+    base: float | None = None,
+    absorb: bool = False,
+    seed: int | None = None,
+) -> Derivation:
+    """Return the derivation of another form of a network by laws applied in one direction, until none applies.
+
+    Parameters
+    ----------
+    network : Network
+        f.
+    to : {"simplified", "additive", "multiplicative"} or sequence of str
+        "additive" leaves no layer that multiplies powers: M_W = exp ∘ A_W ∘ ln, and what follows. "multiplicative"
+        leaves no layer that adds: A_W = ln ∘ M_W ∘ exp. "simplified" composes, cancels and fuses neighbours. Or names
+        of laws.
+    domain : str or tuple of float, optional
+        What the input holds: "R", "R>0" or two ends; by default R, or what multiplicative layers ask for.
+    base : float, optional
+        Of the exponentials and logarithms that "multiplicative" introduces; e by default.
+    absorb : bool
+        Whether logarithms at the inputs and exponentials at the outputs (in multiplicative form, the other way) become
+        part of the interface: the result then takes ln x and gives ln y. This is no equation of functions; the
+        steps say so.
+    seed : int, optional
+        Choose places and laws at random; the result is the same.
+
+    Returns
+    -------
+    Derivation
+        The steps; `.result` is the network.
+
+    Raises
+    ------
+    UsageError
+        For an unknown strategy or law, and for a law together with its converse.
+    InputError
+        For a base that is not positive or 1.
+    ResourceError
+        When there is no end.
+
+    Examples
+    --------
+    >>> import neuralgebra as na
+    >>> f = na.Network.from_layers([([[1, 2], [3, 4]], [5, 6]), ([[7, 8]], None)], "tanh", kind="multiplicative")
+    >>> f.rewrite("additive", absorb=True).result
+    <Network 2 → 1: Affine 2→2 · log∘tanh∘exp · Affine 2→1; 8 parameters, float64>
+    """
+    graph = _graph(network, domain)
+    start, records = graph.ranges[0], _Records(graph)
+    phases = strategy(to, network, base)
+    chooser = None if seed is None else np.random.default_rng(seed)
+    _to_the_end(records, phases, chooser)
+    if absorb:
+        for rule in _ends(to, base):
+            _absorb(records, rule)
+        _to_the_end(records, phases[1:] if to == "additive" else [phases[-1]], chooser)
+    return Derivation(network, start, tuple(records.records))
+
+
+class _Records:
+    """A graph, and what was done to it."""
+
+    def __init__(self, graph: Graph) -> None:
+        self.graph, self.records = graph, list[Record]()
+        self.limit = _STEPS_PER_WIRE * (len(graph.nodes) + 5)
+
+    def step(self, rule: Rule, wire: int) -> bool:
+        """Apply a law at a wire, if it does."""
+        found = rule.find(self.graph, wire)
+        if not isinstance(found, int | Apply):
+            return False
+        if len(self.records) >= self.limit:
+            raise ResourceError(f"{self.limit} steps done, and there is no end; the last law was {rule.name}.")
+        change = self.graph.replace(wire, found, rule.interface)
+        self.records.append(recorded(rule, wire, change))
+        return True
+
+
+def _to_the_end(records: _Records, phases: Sequence[Sequence[Rule]], chooser: Any) -> None:
+    if chooser is not None:
+        return _at_random(records, [rule for phase in phases for rule in phase], chooser)
+    count = -1
+    while count != len(records.records):
+        count = len(records.records)
+        for phase in phases:
+            _exhaust(records, phase)
+
+
+def _exhaust(records: _Records, rules: Sequence[Rule]) -> None:
+    """Apply laws until none applies, wire after wire; behind a change all is looked at again that may see it."""
+    graph = records.graph
+    waiting = deque(graph.live)
+    queued = set(waiting)
+    while waiting:
+        wire = waiting.popleft()
+        queued.discard(wire)
+        for rule in rules:
+            if graph.users[wire] and records.step(rule, wire):
+                fresh = [w for w in _touched(graph, records.records[-1]) if w not in queued]
+                waiting.extend(fresh)
+                queued.update(fresh)
+
+
+def _touched(graph: Graph, record: Record) -> list[int]:
+    """Return new wires, and what follows them as far as laws look back."""
+    found = dict.fromkeys([*(wire for wire, _ in record.change.added), record.change.new])
+    edge = list(found)
+    for _ in range(_REACH):
+        edge = [user for wire in edge for user, _ in graph.users[wire] if user != OUTPUT and user not in found]
+        found.update(dict.fromkeys(edge))
+    return [wire for wire in found if wire]
+
+
+def _at_random(records: _Records, rules: Sequence[Rule], chooser: Any) -> None:
+    while True:
+        places = [(rule, wire) for wire in records.graph.live for rule in rules]
+        chooser.shuffle(places)
+        if not any(records.step(rule, wire) for rule, wire in places):
+            return
+
+
+def _ends(to: Any, base: float | None) -> list[Rule]:
+    """Return the laws of absorption that belong to a strategy."""
+    if to not in ("additive", "multiplicative"):
+        raise UsageError(f'absorb=True received with {shown(to)}; "additive" or "multiplicative" expected.')
+    pair = ("exp", "log") if base is None else ("exp_base", "log_base")
+    given = {} if base is None else {"base": base}
+    outer, inner = (activation(name, **given) for name in pair)
+    if to == "multiplicative":
+        outer, inner = inner, outer
+    return [absorbing("inputs", inner), absorbing("outputs", outer)]
+
+
+def _absorb(records: _Records, rule: Rule) -> None:
+    """Absorb the functions at one end; where they are not there the end stays as it is."""
+    records.step(rule, 0 if rule.interface == "inputs" else records.graph.output)
+
+
+def to_additive(network: Network, *, domain: Any = None, absorb: bool = False) -> Network:
+    """Return the network with additive layers in place of multiplicative and mixing ones, with the same weights.
+
+    ∏ x_j^{W_ij} e^{b_i} = exp(Σ_j W_ij ln x_j + b_i), so that σ between two layers becomes σ′ = ln ∘ σ ∘ exp.
+
+    Parameters
+    ----------
+    network : Network
+        f.
+    domain : str or tuple of float, optional
+        What the input holds: "R", "R>0" or two ends; by default R, or what multiplicative layers ask for.
+    absorb : bool
+        Whether the result takes ln x and gives ln y.
+
+    Returns
+    -------
+    Network
+        The same function, unless `absorb`; the same weight objects.
+
+    Examples
+    --------
+    >>> import neuralgebra as na
+    >>> f = na.Network.from_layers([([[1, 2]], [3]), ([[4]], None)], "silu", kind="multiplicative")
+    >>> f.to_additive()
+    <Network 2 → 1: log · Affine 2→1 · log∘silu∘exp · Affine 1→1 · exp; 4 parameters, float64>
+    """
+    return rewrite(network, "additive", domain=domain, absorb=absorb).result
+
+
+def to_multiplicative(
+    network: Network, *, domain: Any = None, base: float | None = None, absorb: bool = False
+) -> Network:
+    """Return the network with multiplicative layers in place of additive ones, with the same weights.
+
+    Σ_j W_ij x_j + b_i = ln(e^{b_i} ∏ (e^{x_j})^{W_ij}), so that σ between two layers becomes exp ∘ σ ∘ ln.
+
+    Parameters
+    ----------
+    network : Network
+        f.
+    domain : str or tuple of float, optional
+        What the input holds: "R", "R>0" or two ends; by default R, or what multiplicative layers ask for.
+    base : float, optional
+        Of exponentials and logarithms; e by default.
+    absorb : bool
+        Whether the result takes e^x and gives e^y.
+
+    Returns
+    -------
+    Network
+        The same function, unless `absorb`; the same weight objects.
+
+    Examples
+    --------
+    >>> import neuralgebra as na
+    >>> f = na.Network.from_layers([([[1, 2]], [3]), ([[4]], None)], "tanh")
+    >>> f.to_multiplicative()
+    <Network 2 → 1: exp · PowerProduct 2→1 · exp∘tanh∘log · PowerProduct 1→1 · log; 4 parameters, float64>
+    """
+    return rewrite(network, "multiplicative", domain=domain, base=base, absorb=absorb).result

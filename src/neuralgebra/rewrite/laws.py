@@ -1,0 +1,173 @@
+"""The table of laws, and the strategies that apply them in one direction.
+
+Each law says what a wire equals. In a strategy the laws of a phase are applied until none applies, phase after phase,
+until nothing changes: no strategy contains a law and its converse.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from neuralgebra.errors import InputError, UsageError, shown
+from neuralgebra.functions.activation import Activation, activation
+from neuralgebra.network.layers import Mixing
+from neuralgebra.network.network import Network
+from neuralgebra.rewrite import functions, interface, linear
+from neuralgebra.rewrite.rules import Rule
+
+__all__ = ["RULES", "STRATEGIES", "absorbing", "law", "strategy"]
+
+_TABLE = (
+    Rule("additive", "M_W = exp ∘ A_W ∘ ln", "x > 0, where M is defined", linear.additive, "multiplied"),
+    Rule("multiplied", "exp ∘ A_W ∘ ln = M_W", "", linear.mixed, "additive"),
+    Rule("multiplicative", "A_W = ln ∘ M_W ∘ exp", "", linear.multiplicative, "added"),
+    Rule("added", "ln ∘ M_W ∘ exp = A_W", "", linear.added, "multiplicative"),
+    Rule("unmixed", "Mix_{f,W} = f ∘ A_W ∘ f⁻¹", "", linear.unmixed, "mixed"),
+    Rule("mixed", "f ∘ A_W ∘ f⁻¹ = Mix_{f,W}", "f maps R one to one onto its values", linear.mixed, "unmixed"),
+    Rule("compose", "g after f = g∘f", "", functions.composed, "split"),
+    Rule("split", "g∘f = g after f", "", functions.split, "compose"),
+    Rule("cancel", "f⁻¹ ∘ f = wire", "f is one to one on the wire", functions.cancel, "insert"),
+    Rule("identity", "σ = wire", "σ is the identity on the wire", functions.identity),
+    Rule("name", "ln ∘ σ ∘ exp = σ′", "σ maps R>0 into R>0", functions.named),
+    Rule("fuse", "A_V ∘ A_W = A_{VW}, M_V ∘ M_W = M_{VW}", "dense or diagonal weights", linear.fused, rounds=True),
+    Rule("pool", "max ∘ f = f ∘ max, or f ∘ min", "f rises, or falls", functions.pooled(), "unpool"),
+    Rule("unpool", "f ∘ max = max ∘ f, or min ∘ f", "f rises, or falls", functions.unpooled(), "pool"),
+    Rule("wiring", "f ∘ wiring = wiring ∘ f", "one f for all units", functions.passed(), "gather"),
+    Rule("gather", "wiring ∘ f = f ∘ wiring", "one f for all units", functions.gather(), "wiring"),
+    Rule("log-softmax", "ln ∘ softmax = log-softmax, exp ∘ log-softmax = softmax", "", functions.softmaxes),
+    Rule("shares", "softmax ∘ ln = z / Σ z", "z > 0", linear.normalised, "softmax"),
+    Rule("softmax", "(z / Σ z) ∘ exp = softmax", "", linear.of_exponentials, "shares"),
+    Rule("log-sum-exp", "ln Σ v exp(z) = LSE(z + ln v)", "v > 0", linear.log_sum_exp, rounds=True),
+    Rule("product", "exp(u) · exp(v) = exp(u + v)", "", linear.product),
+)
+RULES: Mapping[str, Rule] = {rule.name: rule for rule in _TABLE}
+"""All laws by name."""
+
+_WORDS = ("cancel", "identity", "compose", "name")
+STRATEGIES = ("additive", "multiplicative", "simplified")
+"""Those of `strategy`."""
+
+
+def law(name: Any) -> Rule:
+    """Return the law of a name.
+
+    Raises
+    ------
+    UsageError
+        When there is none.
+    """
+    if isinstance(name, Rule):
+        return name
+    if name not in RULES:
+        raise UsageError(f"rule {shown(name)!r} received; one of {', '.join(RULES)} expected.")
+    return RULES[name]
+
+
+def strategy(name: Any, network: Network, base: float | None = None) -> list[list[Rule]]:
+    """Return the phases of a strategy.
+
+    Parameters
+    ----------
+    name : str or sequence of str
+        "additive", "multiplicative", "simplified"; or laws of the table, which are one phase.
+    network : Network
+        Whose mixing functions are moved.
+    base : float, optional
+        Of the exponentials that "multiplicative" introduces.
+
+    Returns
+    -------
+    list of list of Rule
+        The phases.
+
+    Raises
+    ------
+    UsageError
+        For an unknown name, and for a law with its converse, which would go on for ever.
+    """
+    if not isinstance(name, str):
+        return [_without_end([law(n) for n in name])]
+    if name not in STRATEGIES:
+        raise UsageError(f"strategy {shown(name)!r} received; one of {', '.join(STRATEGIES)}, or laws, expected.")
+    outer, inner = _mixing_functions(network, base)
+    return {"additive": _additive, "multiplicative": _multiplicative, "simplified": _simplified}[name](
+        outer, inner, base
+    )
+
+
+def _without_end(rules: list[Rule]) -> list[Rule]:
+    names = {rule.name for rule in rules}
+    for rule in rules:
+        if rule.converse in names:
+            raise UsageError(
+                f"{rule.name} and its converse {rule.converse} received; together they never end. Choose one of them."
+            )
+    return rules
+
+
+def _mixing_functions(network: Network, base: float | None) -> tuple[list[str], list[str]]:
+    """Return the names of exp and the other functions that layers mix by, and of their inverses."""
+    mixing = [node.layer for node in network.nodes if isinstance(node.layer, Mixing)]
+    pairs = {("exp", "log"), *((m.function.name, m.inverse.name) for m in mixing)}
+    pairs |= {("exp_base", "log_base")} if base is not None else set()
+    pairs = {(f, g) for f, g in pairs if f != g}
+    return sorted({f for f, _ in pairs}), sorted({g for _, g in pairs})
+
+
+def _moving(kind: str, letters: Sequence[str]) -> Rule:
+    make = {
+        "pool": functions.pooled,
+        "unpool": functions.unpooled,
+        "wiring": functions.passed,
+        "gather": functions.gather,
+    }
+    rule = RULES[kind]
+    return Rule(kind, rule.statement, rule.condition, make[kind](letters), rule.converse)
+
+
+def _additive(outer: Sequence[str], inner: Sequence[str], base: float | None) -> list[list[Rule]]:
+    del base
+    return [
+        [RULES["additive"], RULES["unmixed"]],
+        [RULES[name] for name in _WORDS],
+        [
+            *(_moving(kind, inner) for kind in ("wiring", "unpool")),
+            *(_moving(kind, outer) for kind in ("pool",)),
+            *(RULES[n] for n in ("log-softmax", "softmax", "log-sum-exp", "product")),
+            *(RULES[name] for name in _WORDS),
+        ],
+    ]
+
+
+def _multiplicative(outer: Sequence[str], inner: Sequence[str], base: float | None) -> list[list[Rule]]:
+    first = RULES["multiplicative"] if base is None else mixing(activation("exp_base", base=base))
+    return [
+        [RULES["unmixed"]],
+        [first],
+        [RULES[name] for name in _WORDS],
+        [
+            *(_moving(kind, outer) for kind in ("wiring", "unpool")),
+            *(_moving(kind, inner) for kind in ("pool",)),
+            RULES["shares"],
+            *(RULES[name] for name in _WORDS),
+        ],
+    ]
+
+
+def _simplified(outer: Sequence[str], inner: Sequence[str], base: float | None) -> list[list[Rule]]:
+    del outer, inner, base
+    return [[*(RULES[name] for name in _WORDS), RULES["log-softmax"], RULES["softmax"], RULES["fuse"]]]
+
+
+def mixing(function: Activation) -> Rule:
+    """Return the law that makes additive layers mix by a function."""
+    return Rule(f"mixing by {function}", "A_W = f⁻¹ ∘ Mix_{f,W} ∘ f", "f maps R one to one onto its values",
+                linear.mixed_by(function), "unmixed")  # fmt: skip
+
+
+def absorbing(end: str, function: Activation) -> Rule:
+    """Return the law by which a function at an end becomes part of what goes in or comes out."""
+    if end not in ("inputs", "outputs"):
+        raise InputError(f'end {shown(end)!r} received; "inputs" or "outputs" expected.')
+    return interface.absorbing(end, function)

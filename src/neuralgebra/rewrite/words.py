@@ -1,0 +1,154 @@
+"""Functions one after another as words: log∘tanh∘exp is the word of log, tanh and exp, the outermost first."""
+
+from __future__ import annotations
+
+import functools
+import itertools
+from collections.abc import Callable, Sequence
+
+from neuralgebra.errors import UnsupportedError
+from neuralgebra.functions.activation import Activation, activation, compose
+from neuralgebra.network.layers import Elementwise
+from neuralgebra.network.units import functions_of
+from neuralgebra.rewrite.ranges import REAL, Range, after, domain_of, is_identity_on
+
+__all__ = ["Word", "cancelled", "inverse_pair", "known", "of_layer", "on_words", "without_identity"]
+
+Word = tuple[Activation, ...]
+"""Functions, outermost first; none is a composition."""
+
+Found = Word | str | None
+"""What a word becomes; or why it does not; or nothing to say."""
+
+
+def of_layer(layer: Elementwise, size: int) -> list[Word]:
+    """Return the word of each unit; one for all where one function serves all."""
+    if layer.only is not None:
+        return [layer.only.letters]
+    return [function.letters for function in functions_of(layer, size)]
+
+
+def on_words(layers: Sequence[Elementwise], size: int, rule: Callable[[Word], Found]) -> Elementwise | str | None:
+    """Return the layer that a rule makes of the words of layers, outermost first; or why it makes none.
+
+    Units to which the rule does not apply stay as they are, if it applies to some.
+    """
+    single = all(layer.only is not None for layer in layers)
+    parts = [of_layer(layer, size) if single else _each(layer, size) for layer in layers]
+    words = [tuple(f for word in column for f in word) for column in zip(*parts, strict=True)]
+    found = [rule(word) for word in words]
+    if not any(isinstance(f, tuple) for f in found):
+        return next((f for f in found if isinstance(f, str)), None)
+    try:
+        functions = [compose(f if isinstance(f, tuple) else w) for f, w in zip(found, words, strict=True)]
+    except UnsupportedError as error:
+        return str(error)
+    return Elementwise(functions[0]) if single else Elementwise([(function, 1) for function in functions])
+
+
+def _each(layer: Elementwise, size: int) -> list[Word]:
+    return [function.letters for function in functions_of(layer, size)]
+
+
+@functools.lru_cache(maxsize=4096)
+def inverse_pair(outer: Activation, inner: Activation) -> bool:
+    """Return whether outer∘inner is the identity on the values that inner takes, or outer is the inverse by its row."""
+    return outer.inverse == inner or inner.inverse == outer
+
+
+@functools.lru_cache(maxsize=4096)
+def cancelled(word: Word, values: Range, wanted: Range = REAL) -> Found:
+    """Return a word without the first pair of inverse functions that cancels; or why none does.
+
+    Parameters
+    ----------
+    word : Word
+        Functions, outermost first.
+    values : Range
+        Of the arguments.
+    wanted : Range
+        Where all that takes the word is defined.
+
+    Returns
+    -------
+    Word, str or None
+        The shorter word; why a pair does not cancel; None if there is no pair.
+    """
+    inward = word[::-1]
+    ranges = after(values, inward)
+    reason = None
+    for i, (inner, outer) in enumerate(itertools.pairwise(inward)):
+        if not inverse_pair(outer, inner):
+            continue
+        rest = inward[i + 2 :]
+        known = ranges[i].meet(domain_of(rest[0]) if rest else wanted)
+        needed = _injective(inner)
+        if known.within(needed):
+            return (*rest[::-1], *inward[:i][::-1])
+        where = "the wire" if i == 0 else "its argument"
+        reason = f"{outer}∘{inner} not cancelled: {where} is {known}, the rule needs {_condition(needed)}"
+    return reason
+
+
+def _injective(function: Activation) -> Range:
+    """Return the numbers on which a function is defined and takes no value twice."""
+    if function.name in ("square", "cosh"):
+        return Range(0.0, domain_of(function).high, True)
+    return domain_of(function)
+
+
+def _condition(needed: Range) -> str:
+    text = str(needed)
+    return f"x {text[1]} 0" if text in ("R>0", "R≥0") else f"x in {text}"
+
+
+@functools.lru_cache(maxsize=4096)
+def without_identity(word: Word, values: Range) -> Found:
+    """Return a word without a function that is the identity on what it is given; None if there is none."""
+    inward = word[::-1]
+    ranges = after(values, inward)
+    for i, function in enumerate(inward):
+        if is_identity_on(function, ranges[i]):
+            return (*inward[i + 1 :][::-1], *inward[:i][::-1])
+    return None
+
+
+@functools.lru_cache(maxsize=4096)
+def known(word: Word, values: Range, wanted: Range = REAL) -> Found:
+    """Return a word with a known function in place of several; None if there is none.
+
+    The known function may be defined on more numbers than the functions it stands for, so that these have to be
+    defined on all that the wire holds, or all that takes the result has to ask for numbers where they are.
+    """
+    inward = word[::-1]
+    ranges = after(values, inward)
+    reason = None
+    for size in (3, 2):
+        for start in range(len(word) - size + 1):
+            part = word[start : start + size]
+            function = name_of(part)
+            if function is None:
+                continue
+            first = len(word) - start - size
+            if _defined(part, ranges[first]) or (first == 0 and values.meet(wanted).within(domain_of(part[-1]))):
+                return (*word[:start], *function.letters, *word[start + size :])
+            reason = f"{compose(part)} is {function} where it is defined; its argument is {ranges[first]}"
+    return reason
+
+
+def _defined(word: Word, values: Range) -> bool:
+    inward = word[::-1]
+    return all(v.within(domain_of(f)) for f, v in zip(inward, after(values, inward), strict=False))
+
+
+_PAIRS = {
+    ("log", "sigmoid"): "logsigmoid",
+    ("exp", "logsigmoid"): "sigmoid",
+    ("log1p", "exp"): "softplus",
+}
+
+
+def name_of(word: Word) -> Activation | None:
+    """Return the known function that a short word is."""
+    names = tuple(function.name for function in word)
+    return activation(_PAIRS[names]) if names in _PAIRS else None
