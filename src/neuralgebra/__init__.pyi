@@ -28,12 +28,14 @@ from neuralgebra.files.sklearn import from_sklearn as from_sklearn
 from neuralgebra.files.torch import from_torch as from_torch
 from neuralgebra.files.registry import load as load
 from neuralgebra.files.certificates import load_certificate as load_certificate
+from neuralgebra.files.derivations import load_derivation as load_derivation
 from neuralgebra.algebra.sorting import median as median
 from neuralgebra.network.combine import parallel as parallel
 from neuralgebra.algebra.polynomials import polynomial as polynomial
 from neuralgebra.algebra.polynomials import product as product
 from neuralgebra.functions.custom import register_expression as register
 from neuralgebra.files.certificates import save_certificate as save_certificate
+from neuralgebra.files.derivations import save_derivation as save_derivation
 from neuralgebra.algebra.sorting import sorting as sorting
 from neuralgebra.network.combine import stack as stack
 

@@ -98,6 +98,8 @@ FUNCTIONS = {
     "from_sklearn": "neuralgebra.files.sklearn:from_sklearn",
     "from_torch": "neuralgebra.files.torch:from_torch",
     "load": "neuralgebra.files.registry:load",
+    "load_derivation": "neuralgebra.files.derivations:load_derivation",
+    "save_derivation": "neuralgebra.files.derivations:save_derivation",
     "load_certificate": "neuralgebra.files.certificates:load_certificate",
     "median": "neuralgebra.algebra.sorting:median",
     "parallel": "neuralgebra.network.combine:parallel",

@@ -6,6 +6,7 @@ import json
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Any
 
 from neuralgebra.network.network import Network
 from neuralgebra.rewrite.graph import Graph
@@ -13,7 +14,10 @@ from neuralgebra.rewrite.ranges import Range
 from neuralgebra.rewrite.record import Record
 from neuralgebra.rewrite.verification import Verification, verify
 
-__all__ = ["Derivation", "Step"]
+__all__ = ["VERSION", "Derivation", "Step"]
+
+VERSION = 1
+"""Of the text form."""
 
 
 @dataclass(frozen=True)
@@ -40,14 +44,15 @@ class Step:
     @property
     def rule(self) -> str:
         """The name of the law."""
-        record = self.record
-        return (record.converse or f"{record.rule}, from right to left") if self.derivation.reversed else record.rule
+        rule = self.record.rule
+        name = (rule.converse or f"{rule.name}, from right to left") if self.derivation.reversed else rule.name
+        return name if rule.by is None else f"{name} by {rule.by}"
 
     @property
     def statement(self) -> str:
         """Both sides of the law."""
-        left, equals, right = self.record.statement.partition(" = ")
-        return f"{right}{equals}{left}" if self.derivation.reversed and equals else self.record.statement
+        left, equals, right = self.record.rule.statement.partition(" = ")
+        return f"{right}{equals}{left}" if self.derivation.reversed and equals else self.record.rule.statement
 
     @property
     def place(self) -> int:
@@ -58,7 +63,7 @@ class Step:
     @property
     def condition(self) -> str:
         """When the law holds; "" always."""
-        return self.record.condition
+        return self.record.rule.condition
 
     @property
     def before(self) -> Network:
@@ -115,7 +120,7 @@ class Derivation:
         """Return the working form after so many records."""
         graph = Graph(self.start, self.domain)
         for record in self.records[:count]:
-            graph.redo(record.change, record.interface)
+            graph.redo(record.change, record.rule.interface)
         return graph
 
     def network(self, number: int) -> Network:
@@ -184,22 +189,34 @@ class Derivation:
         return verify(self.start, self.domain, self.records, points, symbols=symbols, seed=seed)
 
     def to_json(self) -> str:
-        """Return laws and places as text, with hashes of the networks at both ends.
+        """Return laws and places as text, with hashes of the networks at both ends; `na.load_derivation` reads it.
 
         Returns
         -------
         str
-            JSON; `from_json` repeats the steps on the network that they belong to.
+            JSON; the steps are repeated on the network that they belong to when it is read.
         """
-        first, last = self.network(0), self.result
-        steps = [{"rule": r.rule, "at": r.at} for r in self.records]
         content = {
             "neuralgebra": "derivation",
-            "version": 1,
-            "start": first.digest.hex(),
-            "result": last.digest.hex(),
+            "version": VERSION,
+            "start": self.start.digest.hex(),
+            "end": self.graph(len(self.records)).to_network().digest.hex(),
             "domain": [self.domain.low.hex(), self.domain.high.hex(), self.domain.with_low, self.domain.with_high],
             "reversed": self.reversed,
-            "steps": steps,
+            "steps": [_step_text(record) for record in self.records],
         }
         return json.dumps(content, indent=1, ensure_ascii=False)
+
+
+def _step_text(record: Record) -> dict[str, Any]:
+    text: dict[str, Any] = {"rule": record.rule.name, "at": record.at}
+    if record.rule.by is not None:
+        text["by"] = [record.rule.by.name, [[n, _exact(v)] for n, v in record.rule.by.parameters]]
+    return text
+
+
+def _exact(value: Any) -> Any:
+    """Return a parameter as text that loses nothing."""
+    if isinstance(value, tuple):
+        return [_exact(v) for v in value]
+    return value.hex() if isinstance(value, float) else str(value)

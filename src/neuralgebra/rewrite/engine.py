@@ -9,13 +9,13 @@ from typing import Any
 import numpy as np
 
 from neuralgebra.errors import InputError, ResourceError, UsageError, shown
-from neuralgebra.functions.activation import activation
+from neuralgebra.functions.activation import Activation, activation
 from neuralgebra.network.network import Network
 from neuralgebra.rewrite.derivation import Derivation
 from neuralgebra.rewrite.graph import OUTPUT, Apply, Graph, natural_domain
-from neuralgebra.rewrite.laws import RULES, absorbing, law, strategy
+from neuralgebra.rewrite.laws import RULES, law, strategy
 from neuralgebra.rewrite.ranges import Range
-from neuralgebra.rewrite.record import Record, recorded
+from neuralgebra.rewrite.record import Record
 from neuralgebra.rewrite.rules import Match, Rule
 
 __all__ = ["apply", "matches", "rewrite", "to_additive", "to_multiplicative"]
@@ -60,14 +60,16 @@ def matches(network: Network, rules: Any = None, *, domain: Any = None) -> list[
     found: list[Match] = []
     for wire in [0, *graph.live]:
         for rule in chosen:
-            what = rule.find(graph, wire) if wire or rule.interface else None
+            what = rule.find(graph, wire) if wire or rule.at_input else None
             if what is not None:
                 reason = what if isinstance(what, str) else ""
                 found.append(Match(rule.name, wire, not reason, reason))
     return found
 
 
-def apply(network: Network, rule: str, at: int | None = None, *, domain: Any = None) -> Network:
+def apply(
+    network: Network, rule: str, at: int | None = None, *, by: str | Activation | None = None, domain: Any = None
+) -> Network:
     """Return the network after one law at one place.
 
     Parameters
@@ -78,13 +80,17 @@ def apply(network: Network, rule: str, at: int | None = None, *, domain: Any = N
         Name of the law.
     at : int, optional
         The wire; by default the first where the law applies.
+    by : str or Activation, optional
+        The function that the law speaks of: "insert" puts f⁻¹ ∘ f on a wire, "mixing" makes an additive layer mix by f,
+        "absorb inputs" and "absorb outputs" make a function part of what goes in or comes out.
     domain : str or tuple of float, optional
         What the input holds: "R", "R>0" or two ends; by default R, or what multiplicative layers ask for.
 
     Returns
     -------
     Network
-        The same function, with the same weight objects.
+        The same function, with the same weight objects; after an absorption g(t) = f(x) for the new input t, or
+        g(x) = v for the new output v.
 
     Raises
     ------
@@ -100,13 +106,13 @@ def apply(network: Network, rule: str, at: int | None = None, *, domain: Any = N
     >>> f.apply("identity", at=2).apply("fuse")
     <Network 1 → 1: PowerProduct 1→1; 1 parameters, float64>
     """
-    graph, chosen = _graph(network, domain), law(rule)
-    wires = graph.live if at is None else [_wire(graph, at)]
+    graph, chosen = _graph(network, domain), law(rule, by)
+    wires = [0, *graph.live] if at is None else [_wire(graph, at)]
     reasons: list[str] = []
     for wire in wires:
-        found = chosen.find(graph, wire)
+        found = chosen.find(graph, wire) if wire or chosen.at_input else None
         if isinstance(found, int | Apply):
-            graph.replace(wire, found)
+            graph.replace(wire, found, chosen.interface)
             return graph.to_network()
         reasons += [found] if found else []
     where = "anywhere" if at is None else f"at wire {at}, {graph.layer(at) or 'the input'}"
@@ -203,7 +209,7 @@ class _Records:
         if len(self.records) >= self.limit:
             raise ResourceError(f"{self.limit} steps done, and there is no end; the last law was {rule.name}.")
         change = self.graph.replace(wire, found, rule.interface)
-        self.records.append(recorded(rule, wire, change))
+        self.records.append(Record(rule, wire, change))
         return True
 
 
@@ -259,7 +265,7 @@ def _ends(to: Any, base: float | None) -> list[Rule]:
     outer, inner = (activation(name, **given) for name in pair)
     if to == "multiplicative":
         outer, inner = inner, outer
-    return [absorbing("inputs", inner), absorbing("outputs", outer)]
+    return [law("absorb inputs", inner), law("absorb outputs", outer)]
 
 
 def _absorb(records: _Records, rule: Rule) -> None:

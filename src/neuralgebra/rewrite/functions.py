@@ -12,9 +12,21 @@ from neuralgebra.network.linear import Diagonal
 from neuralgebra.rewrite.graph import Apply, Graph, Term
 from neuralgebra.rewrite.ranges import Range, direction, through
 from neuralgebra.rewrite.rules import Found
-from neuralgebra.rewrite.words import Word, cancelled, known, of_layer, on_words, without_identity
+from neuralgebra.rewrite.words import Word, cancelled, known, of_layer, on_words, one_to_one, without_identity
 
-__all__ = ["cancel", "composed", "gather", "identity", "named", "passed", "pooled", "softmaxes", "split", "unpooled"]
+__all__ = [
+    "cancel",
+    "composed",
+    "gather",
+    "identity",
+    "inserted",
+    "named",
+    "passed",
+    "pooled",
+    "softmaxes",
+    "split",
+    "unpooled",
+]
 
 Letters = Collection[str] | None
 """Names of the functions that a law may move; None: all."""
@@ -73,6 +85,20 @@ def _on_word(graph: Graph, wire: int, rule: Callable[[Word, int], Word | str | N
     start = graph.before(wire)
     layer = on_words((outer,), graph.sizes[wire], lambda word: rule(word, start))
     return Apply(layer, (start,)) if isinstance(layer, Elementwise) else layer
+
+
+def inserted(function: Activation) -> Callable[[Graph, int], Found]:
+    """A wire is f⁻¹ after f."""
+
+    def find(graph: Graph, wire: int) -> Found:
+        inverse = function.inverse
+        if inverse is None:
+            return f"{function} has no inverse in the catalogue"
+        if not graph.ranges[wire].within(one_to_one(function)):
+            return f"wire {wire} is {graph.ranges[wire]}, {function} is one to one on {one_to_one(function)}"
+        return Apply.to(Elementwise(inverse), Elementwise(function), wire)
+
+    return find
 
 
 def identity(graph: Graph, wire: int) -> Found:

@@ -20,15 +20,18 @@ def absorbing(end: str, function: Activation) -> Rule:
     inverse = function.inverse
     if inverse is None:
         raise UsageError(f"{function} received; a function with an inverse expected.")
-    if end == "inputs":
-        return Rule(
-            f"absorb {function} at the inputs", f"x = {inverse}(t)", f"every use of x begins with {function}",
-            lambda graph, wire: _inputs(graph, wire, function, inverse), interface="inputs",
-        )  # fmt: skip
+    find, statement, condition = {
+        "inputs": (_inputs, f"x = {inverse}(t), t goes in", f"every use of x begins with {function}"),
+        "outputs": (_outputs, f"{inverse}(y) comes out", f"the last function is {function}"),
+    }[end]
     return Rule(
-        f"absorb {function} at the outputs", f"{inverse}(y) is given", f"the last function is {function}",
-        lambda graph, wire: _outputs(graph, wire, function, inverse), interface="outputs",
-    )  # fmt: skip
+        f"absorb {end}",
+        statement,
+        condition,
+        lambda graph, wire: find(graph, wire, function, inverse),
+        interface=end,
+        by=function,
+    )
 
 
 def _inputs(graph: Graph, wire: int, function: Activation, inverse: Activation) -> Found:

@@ -9,14 +9,14 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from neuralgebra.errors import InputError, UsageError, shown
-from neuralgebra.functions.activation import Activation, activation
+from neuralgebra.errors import UsageError, shown
+from neuralgebra.functions.activation import activation
 from neuralgebra.network.layers import Mixing
 from neuralgebra.network.network import Network
 from neuralgebra.rewrite import functions, interface, linear
 from neuralgebra.rewrite.rules import Rule
 
-__all__ = ["RULES", "STRATEGIES", "absorbing", "law", "strategy"]
+__all__ = ["RULES", "STRATEGIES", "law", "strategy"]
 
 _TABLE = (
     Rule("additive", "M_W = exp ∘ A_W ∘ ln", "x > 0, where M is defined", linear.additive, "multiplied"),
@@ -49,8 +49,38 @@ STRATEGIES = ("additive", "multiplicative", "simplified")
 """Those of `strategy`."""
 
 
-def law(name: Any) -> Rule:
+_BY = {
+    "insert": lambda f: Rule(
+        "insert", "wire = f⁻¹ ∘ f", "f is one to one on the wire", functions.inserted(f), "cancel", by=f
+    ),
+    "mixing": lambda f: Rule(
+        "mixing",
+        "A_W = f⁻¹ ∘ Mix_{f,W} ∘ f",
+        "f maps R one to one onto its values",
+        linear.mixed_by(f),
+        "unmixed",
+        by=f,
+    ),
+    "absorb inputs": lambda f: interface.absorbing("inputs", f),
+    "absorb outputs": lambda f: interface.absorbing("outputs", f),
+}
+"""Laws that speak of one function of many."""
+
+
+def law(name: Any, by: Any = None) -> Rule:
     """Return the law of a name.
+
+    Parameters
+    ----------
+    name : str or Rule
+        The name.
+    by : str or Activation, optional
+        The function that it speaks of.
+
+    Returns
+    -------
+    Rule
+        The law.
 
     Raises
     ------
@@ -59,9 +89,12 @@ def law(name: Any) -> Rule:
     """
     if isinstance(name, Rule):
         return name
-    if name not in RULES:
-        raise UsageError(f"rule {shown(name)!r} received; one of {', '.join(RULES)} expected.")
-    return RULES[name]
+    if name not in RULES and name not in _BY:
+        raise UsageError(f"rule {shown(name)!r} received; one of {', '.join([*RULES, *_BY])} expected.")
+    if (name in _BY) != (by is not None):
+        expected = 'by="exp" or another function expected' if name in _BY else "the rule speaks of no one function"
+        raise UsageError(f"rule {name} with by={shown(by)} received; {expected}.")
+    return _BY[name](activation(by) if isinstance(by, str) else by) if name in _BY else RULES[name]
 
 
 def strategy(name: Any, network: Network, base: float | None = None) -> list[list[Rule]]:
@@ -141,7 +174,7 @@ def _additive(outer: Sequence[str], inner: Sequence[str], base: float | None) ->
 
 
 def _multiplicative(outer: Sequence[str], inner: Sequence[str], base: float | None) -> list[list[Rule]]:
-    first = RULES["multiplicative"] if base is None else mixing(activation("exp_base", base=base))
+    first = RULES["multiplicative"] if base is None else law("mixing", activation("exp_base", base=base))
     return [
         [RULES["unmixed"]],
         [first],
@@ -158,16 +191,3 @@ def _multiplicative(outer: Sequence[str], inner: Sequence[str], base: float | No
 def _simplified(outer: Sequence[str], inner: Sequence[str], base: float | None) -> list[list[Rule]]:
     del outer, inner, base
     return [[*(RULES[name] for name in _WORDS), RULES["log-softmax"], RULES["softmax"], RULES["fuse"]]]
-
-
-def mixing(function: Activation) -> Rule:
-    """Return the law that makes additive layers mix by a function."""
-    return Rule(f"mixing by {function}", "A_W = f⁻¹ ∘ Mix_{f,W} ∘ f", "f maps R one to one onto its values",
-                linear.mixed_by(function), "unmixed")  # fmt: skip
-
-
-def absorbing(end: str, function: Activation) -> Rule:
-    """Return the law by which a function at an end becomes part of what goes in or comes out."""
-    if end not in ("inputs", "outputs"):
-        raise InputError(f'end {shown(end)!r} received; "inputs" or "outputs" expected.')
-    return interface.absorbing(end, function)

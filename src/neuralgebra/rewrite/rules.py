@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TypeAlias
 
+from neuralgebra.functions.activation import Activation
 from neuralgebra.rewrite.graph import Graph, Term
 
 __all__ = ["Found", "Match", "Rule"]
@@ -34,6 +35,8 @@ class Rule:
         Whether numbers are computed anew, and rounded.
     interface : str
         "inputs" or "outputs" where the law changes what goes in or comes out; "" for equations.
+    by : Activation, optional
+        The function that the law speaks of, where it is one of many.
     """
 
     name: str
@@ -43,9 +46,16 @@ class Rule:
     converse: str = ""
     rounds: bool = False
     interface: str = ""
+    by: Activation | None = None
+
+    @property
+    def at_input(self) -> bool:
+        """Whether the law may speak of the wire of the input."""
+        return self.interface == "inputs" or self.name == "insert"
 
     def __str__(self) -> str:
-        return f"{self.name}: {self.statement}" + (f", {self.condition}" if self.condition else "")
+        name = self.name if self.by is None else f"{self.name} by {self.by}"
+        return f"{name}: {self.statement}" + (f", {self.condition}" if self.condition else "")
 
 
 @dataclass(frozen=True)

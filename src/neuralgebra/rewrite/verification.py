@@ -105,7 +105,7 @@ def verify(
         if not walk.step(number, record):
             untested.append(number)
         symbolic += symbols and walk.as_formulas(record)
-        walk.graph.redo(record.change, record.interface)
+        walk.graph.redo(record.change, record.rule.interface)
     walk.end()
     return Verification(len(records), points, symbolic, tuple(untested))
 
@@ -115,7 +115,7 @@ class _Walk:
 
     def __init__(self, start: Network, domain: Range, records: Sequence[Record], points: int, seed: int) -> None:
         self.k, self.graph = Balls(_BITS), Graph(start, domain)
-        self.exact = not any(record.rounds for record in records)
+        self.exact = not any(record.rule.rounds for record in records)
         drawn = sample(domain, (points, start.input_size), np.random.default_rng(seed))
         self.values: dict[int, Value] = {0: self.k.weight(drawn)}
         for wire, node in self.graph.nodes.items():
@@ -129,11 +129,11 @@ class _Walk:
     def step(self, number: int, record: Record) -> bool:
         """Check that a step replaces a wire by an equal one; return whether there were numbers."""
         change, old = record.change, self.values[record.change.old]
-        if record.interface == "inputs":
+        if record.rule.interface == "inputs":
             self.values[0] = self._inverted(change.added[-1][1], old)
         for wire, node in change.added:
             self._evaluate(wire, node)
-        if record.interface == "outputs":
+        if record.rule.interface == "outputs":
             self.output = self.values[change.new]
             return True
         new = self.values[change.new]
@@ -141,9 +141,9 @@ class _Walk:
             raise NotCertifiedError(
                 f"{self._named(number, record)}: {old.shape[-1]} coordinates became {new.shape[-1]}."
             )
-        room = self._room(record, change.new) if record.rounds else None
+        room = self._room(record, change.new) if record.rule.rounds else None
         tested = self._compared(number, record, old, new, room)
-        if record.rounds:  # what follows was computed from the old numbers
+        if record.rule.rounds:  # what follows was computed from the old numbers
             self.values[change.new] = old
         return tested
 
@@ -171,7 +171,7 @@ class _Walk:
         return tested
 
     def _named(self, number: int, record: Record) -> str:
-        return f"step {number}, {record.rule} at wire {record.at} ({record.statement}), does not hold"
+        return f"step {number}, {record.rule.name} at wire {record.at} ({record.rule.statement}), does not hold"
 
     def _room(self, record: Record, wire: int) -> Value:
         """Return the size of what is added up in computing the new wire: what rounded numbers may change."""
@@ -204,7 +204,7 @@ class _Walk:
     def as_formulas(self, record: Record) -> bool:
         """Return whether both sides of a step are one formula, as far as SymPy sees; only for small steps."""
         change = record.change
-        if record.interface or record.rounds or len(change.added) > _SYMBOLS:
+        if record.rule.interface or record.rule.rounds or len(change.added) > _SYMBOLS:
             return False
         added = dict(change.added)
         old_node = self.graph.nodes.get(change.old)

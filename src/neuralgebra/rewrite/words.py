@@ -12,7 +12,7 @@ from neuralgebra.network.layers import Elementwise
 from neuralgebra.network.units import functions_of
 from neuralgebra.rewrite.ranges import REAL, Range, after, domain_of, is_identity_on
 
-__all__ = ["Word", "cancelled", "inverse_pair", "known", "of_layer", "on_words", "without_identity"]
+__all__ = ["Word", "cancelled", "inverse_pair", "known", "of_layer", "on_words", "one_to_one", "without_identity"]
 
 Word = tuple[Activation, ...]
 """Functions, outermost first; none is a composition."""
@@ -82,7 +82,7 @@ def cancelled(word: Word, values: Range, wanted: Range = REAL) -> Found:
             continue
         rest = inward[i + 2 :]
         known = ranges[i].meet(domain_of(rest[0]) if rest else wanted)
-        needed = _injective(inner)
+        needed = one_to_one(inner)
         if known.within(needed):
             return (*rest[::-1], *inward[:i][::-1])
         where = "the wire" if i == 0 else "its argument"
@@ -90,7 +90,7 @@ def cancelled(word: Word, values: Range, wanted: Range = REAL) -> Found:
     return reason
 
 
-def _injective(function: Activation) -> Range:
+def one_to_one(function: Activation) -> Range:
     """Return the numbers on which a function is defined and takes no value twice."""
     if function.name in ("square", "cosh"):
         return Range(0.0, domain_of(function).high, True)
