@@ -1,9 +1,10 @@
 """Chain functions of log∘σ∘exp on floating-point arrays, with relative accuracy over the whole line.
 
-Throughout u = exp(z). Three means keep the digits:
+Throughout u = exp(z). These means keep the digits:
 
 * far to the left log σ(u) is z + log(σ(u)/u), and the second term vanishes;
-* near its zero z₀ it is log1p(σ(u) - 1), where σ(u) - 1 is a function of u - u₀ = u₀·expm1(z - z₀) that does not cancel;
+* near z = 0, where the error of u shows most, it is a polynomial in z, and where it has a zero z₀ farther away, it is
+  log1p(σ(u) - 1), where σ(u) - 1 is a function of u - u₀ = u₀·expm1(z - z₀) that does not cancel;
 * differences such as w·coth(w) - 1, which vanish with u, are continued fractions or series with terms of one sign.
 
 What only ever multiplies a function that has underflowed is cut off at z = 8, where u = 2981, lest inf·0 arise; what
@@ -18,6 +19,7 @@ from typing import Any
 
 from neuralgebra.arithmetic.kind import Value
 from neuralgebra.functions import special
+from neuralgebra.functions.conjugate_tables import NEAR
 
 __all__: list[str] = []
 
@@ -67,12 +69,18 @@ def _expc(a: Value) -> Value:
     return _series(a, list(range(2, 22)))
 
 
+def _near(k: Any, z: Value, name: str, outside: Value) -> Value:
+    """Return the polynomial of a function where it serves, else the value that is given."""
+    reach, coefficients = NEAR[name]
+    return k.xp.where(k.abs(z) < reach, special.horner(k, coefficients, k.clip(z, -reach, reach)), outside)
+
+
 def _coth(k: Any, w: Value) -> Value:
     """Return w·coth(w) - 1 for w >= 0."""
     near = k.minimum(w, 2.0)
     e = k.exp(-2 * w)
     far = k.maximum(w, 1.0)
-    return k.xp.where(w < 2, _fraction(near * near, 3, 31), far - 1 + 2 * far * e / (1 - e))
+    return k.xp.where(w < 2, _fraction(near * near, 3, 31), far - 1 + 2 * k.minimum(far, 400.0) * e / (1 - e))
 
 
 # sigmoid, silu, softplus ------------------------------------------------------------------------------------------
@@ -96,16 +104,15 @@ def u_on(k: Any, z: Value, _: Parameters) -> Value:
     return u / (1 + k.exp(-u))
 
 
-SOFTPLUS_UNIT = math.log(math.e - 1)  # where softplus is 1
-_SHARE = 1 - 1 / math.e
+_LOG_LOG2 = math.log(math.log(2))
 
 
 def log_softplus(k: Any, z: Value, _: Parameters) -> Value:
     """Return log(softplus(u))."""
-    near = SOFTPLUS_UNIT * k.expm1(k.minimum(z, 0.0) - math.log(SOFTPLUS_UNIT))
-    left = k.log1p(k.log1p(_SHARE * k.expm1(near)))
+    low = k.log1p(0.5 * k.expm1(_u(k, z, 0.0)))  # log(cosh(u/2)) + u/2, of which softplus(u) is log(2) more
+    left = _LOG_LOG2 + k.log1p(low / math.log(2))
     u = k.exp(k.maximum(z, 0.0))
-    return k.xp.where(z < 0, left, z + k.log1p(k.log1p(k.exp(-u)) / u))
+    return _near(k, z, "softplus", k.xp.where(z < 0, left, k.maximum(z, 0.0) + k.log1p(k.log1p(k.exp(-u)) / u)))
 
 
 def softplus_slope(k: Any, z: Value, _: Parameters) -> Value:
@@ -131,7 +138,7 @@ def log_tanh(k: Any, z: Value, _: Parameters) -> Value:
     low = _within(k, z, LEFT, -0.5)
     left = k.minimum(z, 0.0) + k.log(special.tanh(k, low, _) / low)
     e = k.exp(-2 * k.exp(k.maximum(z, -1.0)))
-    return k.xp.where(z < -1, left, -2 * special.atanh(k, e, _))
+    return _near(k, z, "tanh", k.xp.where(z < -1, left, -2 * special.atanh(k, e, _)))
 
 
 def tanh_slope(k: Any, z: Value, _: Parameters) -> Value:
@@ -150,7 +157,8 @@ def log_tanhshrink(k: Any, z: Value, _: Parameters) -> Value:
     low = k.exp(2 * k.minimum(z, 0.0))
     left = 3 * z - k.log((3 + _fraction(low, 5, 25)) * (1 + _fraction(low, 3, 25)))
     u = k.exp(k.maximum(z, 0.0))
-    return k.xp.where(z < 0, left, k.maximum(z, 0.0) + k.log1p(-special.tanh(k, u, _) / u))
+    right = k.maximum(z, 0.0) + special.log1p(k, -special.tanh(k, u, _) / u)
+    return _near(k, z, "tanhshrink", k.xp.where(z < 0, left, right))
 
 
 def tanhshrink_slope(k: Any, z: Value, _: Parameters) -> Value:
@@ -182,7 +190,7 @@ def _half(k: Any, u: Value) -> Value:
 def log_mish_ratio(k: Any, z: Value, _: Parameters) -> Value:
     """Return log(tanh(softplus(u)))."""
     w = _half(k, _u(k, z))
-    return -k.log1p(2 * w / (1 - w))
+    return _near(k, z, "mish", -k.log1p(2 * w / (1 - w)))
 
 
 def mish_slope(k: Any, z: Value, p: Parameters) -> Value:
@@ -192,9 +200,10 @@ def mish_slope(k: Any, z: Value, p: Parameters) -> Value:
 
 
 def mish_bend(k: Any, z: Value, p: Parameters) -> Value:
-    """Return 2·u·sigmoid(u)·coth(2·softplus(u)), cut off."""
+    """Return 1 + u·sigmoid(-u) - 2·u·sigmoid(u)·coth(2·softplus(u)), cut off."""
     w = _half(k, _u(k, z))
-    return 2 * u_on(k, z, p) * ((1 + w * w) / (1 - w * w))
+    outside = 1 + u_off(k, z, p) - 2 * u_on(k, z, p) * ((1 + w * w) / (1 - w * w))
+    return _near(k, z, "mish_bend", outside)
 
 
 # gelu, erf --------------------------------------------------------------------------------------------------------
@@ -202,7 +211,7 @@ def mish_bend(k: Any, z: Value, p: Parameters) -> Value:
 
 def log_ndtr(k: Any, z: Value, p: Parameters) -> Value:
     """Return log(Φ(u))."""
-    return k.log1p(-special.ndtr(k, -_u(k, z), p))
+    return _near(k, z, "ndtr", special.log1p(k, -special.ndtr(k, -_u(k, z), p)))
 
 
 def ndtr_slope(k: Any, z: Value, p: Parameters) -> Value:
@@ -216,6 +225,17 @@ def square(k: Any, z: Value, _: Parameters) -> Value:
     return k.exp(2 * k.minimum(z, RIGHT))
 
 
+def log_gelu_tanh_ratio(k: Any, z: Value, outside: Value) -> Value:
+    """Return log(gelu_tanh(u)/u)."""
+    return _near(k, z, "gelu_tanh", outside)
+
+
+def gelu_tanh_bend(k: Any, z: Value, cube: float, root: float) -> Value:
+    """Return w'' - w'²·sigmoid(w), where gelu_tanh(u) = u·sigmoid(w) and ' is by z; cut off."""
+    inner, slope, bend = (gelu_tanh_inner(k, z, cube, root, power) for power in range(3))
+    return _near(k, z, "gelu_tanh_bend", bend - slope * slope * special.sigmoid(k, inner, {}))
+
+
 def gelu_tanh_inner(k: Any, z: Value, cube: float, root: float, power: int = 0) -> Value:
     """Return root·(u + 3^power·cube·u³), cut off."""
     u = _u(k, z)
@@ -226,7 +246,8 @@ def log_erf(k: Any, z: Value, p: Parameters) -> Value:
     """Return log(erf(u))."""
     low = _within(k, z, LEFT, 0.0)
     left = k.minimum(z, 0.0) + k.log(special.erf(k, low, p) / low)
-    return k.xp.where(z < -0.5, left, k.log1p(-special.erfc(k, _within(k, z, -1.0), p)))
+    right = special.log1p(k, -special.erfc(k, _within(k, z, -1.0), p))
+    return _near(k, z, "erf", k.xp.where(z < 0, left, right))
 
 
 def _erf_series(w: Value, first: int) -> Value:
@@ -263,7 +284,7 @@ def log_sinh(k: Any, z: Value, _: Parameters) -> Value:
     """Return log(sinh(u))."""
     left = k.minimum(z, 1.0) + k.log1p(_sinhc(k.exp(2 * k.minimum(z, 0.4))))
     u = k.exp(k.maximum(z, 0.0))
-    return k.xp.where(z < 0.4, left, u - math.log(2) + k.log1p(-k.exp(-2 * u)))
+    return k.xp.where(z < 0.4, left, u - math.log(2) + special.log1p(k, -k.exp(-2 * u)))
 
 
 def sinh_slope(k: Any, z: Value, _: Parameters) -> Value:
@@ -322,7 +343,8 @@ def _asinh(k: Any, z: Value) -> Value:
 def log_asinh(k: Any, z: Value, _: Parameters) -> Value:
     """Return log(asinh(u))."""
     a = k.asinh(k.exp(k.minimum(z, 1.0)))
-    return k.xp.where(z < 1, k.minimum(z, 1.0) - k.log1p(_sinhc(a * a)), k.log(_asinh(k, k.maximum(z, 1.0))))
+    left = k.minimum(z, 1.0) - k.log1p(_sinhc(a * a))
+    return _near(k, z, "asinh", k.xp.where(z < 1, left, k.log(_asinh(k, k.maximum(z, 1.0)))))
 
 
 def asinh_slope(k: Any, z: Value, _: Parameters) -> Value:
@@ -357,8 +379,9 @@ def log_arctan(k: Any, z: Value, _: Parameters) -> Value:
     """Return log(arctan(u)), by arctan(u) - 1 = arctan((u - tan 1)/(1 + u·tan 1))."""
     low = _within(k, z, LEFT, 0.0)
     left = k.minimum(z, 0.0) + k.log(k.atan(low) / low)
-    m = k.expm1(k.clip(z, -2.0, 40.0) - math.log(_TAN1))
-    return k.xp.where(z < -1, left, k.log1p(k.atan(_TAN1 * m / (1 + _TAN1**2 + _TAN1**2 * m))))
+    m = k.expm1(k.clip(z, 0.5, 40.0) - math.log(_TAN1))
+    right = k.log1p(k.atan(_TAN1 * m / (1 + _TAN1**2 + _TAN1**2 * m)))
+    return _near(k, z, "arctan", k.xp.where(z < 0, left, right))
 
 
 def arctan_slope(k: Any, z: Value, _: Parameters) -> Value:
@@ -375,27 +398,41 @@ def arctan_rest(k: Any, z: Value, p: Parameters) -> Value:
 
 
 _TAN_UNIT = math.log(math.pi / 4)
+_TAN_END = math.log(math.pi / 2)
+
+
+def _beyond(z: Value, point: float) -> Value:
+    """Return z - point, of which a part of few bits is subtracted first: without rounding where z is near."""
+    coarse = round(point * 4096) / 4096
+    return (z - coarse) - (point - coarse)
+
+
+def _to_end(k: Any, z: Value) -> Value:
+    """Return π/2 - u near the end of the domain."""
+    return (-math.pi / 2) * k.expm1(_beyond(k.maximum(z, 0.0), _TAN_END))
 
 
 def log_tan(k: Any, z: Value, p: Parameters) -> Value:
-    """Return log(tan(u)), by tan(u) = (1 + v)/(1 - v) with v = tan(u - π/4)."""
+    """Return log(tan(u)), by tan(u) = (1 + v)/(1 - v) with v = tan(u - π/4), and 1/tan(π/2 - u) near the end."""
     low = _within(k, z, LEFT, -0.5)
     left = k.minimum(z, 0.0) + k.log(k.tan(low) / low)
-    v = k.tan((math.pi / 4) * k.expm1(k.maximum(z, -1.0) - _TAN_UNIT))
-    return k.xp.where(z < -1, left, 2 * special.atanh(k, v, p))
+    v = k.tan((math.pi / 4) * k.expm1(k.clip(z, -1.0, 0.0) - _TAN_UNIT))
+    outside = k.xp.where(z < -1, left, 2 * special.atanh(k, v, p))
+    return _near(k, z, "tan", k.xp.where(z < 0, outside, -k.log(k.tan(_to_end(k, z)))))
 
 
 def tan_slope(k: Any, z: Value, _: Parameters) -> Value:
-    """Return 2u/sin(2u)."""
+    """Return 2u/sin(2u), where sin(2u) = sin(π - 2u)."""
     w = 2 * k.exp(k.maximum(z, LEFT))
-    return w / k.sin(w)
+    return w / k.sin(k.xp.where(z < 0, k.minimum(w, 2.0), 2 * _to_end(k, z)))
 
 
 def tan_bend(k: Any, z: Value, _: Parameters) -> Value:
     """Return 1 - 2u·cot(2u)."""
     w = 2 * k.exp(z)
-    near, far = k.minimum(w, 1.5), k.maximum(w, 1.0)
-    return k.xp.where(w < 1.5, _fraction(near * near, 3, 31, -1.0), 1 - far * k.cos(far) / k.sin(far))
+    near, end = k.minimum(w, 1.5), 2 * _to_end(k, z)
+    far = k.xp.where(z < 0, -k.cos(w) / k.sin(k.maximum(w, 1.0)), k.cos(end) / k.sin(end))
+    return k.xp.where(w < 1.5, _fraction(near * near, 3, 31, -1.0), 1 + w * far)
 
 
 def csch(k: Any, z: Value, _: Parameters) -> Value:
@@ -409,12 +446,13 @@ def coth(k: Any, z: Value, _: Parameters) -> Value:
 
 
 def log_atanh(k: Any, z: Value, p: Parameters) -> Value:
-    """Return log(atanh(u)), where 2·atanh(u) = asinh(-1/sinh(z))."""
+    """Return log(atanh(u)), where 2·atanh(u) = log(1 + u) - log(1 - u)."""
     low = _within(k, z, LEFT, -1.0)
     left = k.minimum(z, 0.0) + k.log(special.atanh(k, low, p) / low)
     m = k.expm1(k.clip(z, -2.0, -0.05) - math.log(_TANH1))
-    middle = k.log1p(special.atanh(k, _TANH1 * m / ((1 - _TANH1**2) - _TANH1**2 * m), p))
-    right = k.log(0.5 * k.asinh(csch(k, k.maximum(z, -1.0), p)))
+    middle = special.log1p(k, special.atanh(k, _TANH1 * m / ((1 - _TANH1**2) - _TANH1**2 * m), p))
+    near = k.maximum(z, -1.0)
+    right = k.log(0.5 * (k.log1p(k.exp(near)) - k.log(-k.expm1(near))))
     return k.xp.where(z < -1.2, left, k.xp.where(z < -0.1, middle, right))
 
 
@@ -435,12 +473,11 @@ def atanh_rest(k: Any, z: Value, p: Parameters) -> Value:
 
 
 def log_log1p(k: Any, z: Value, p: Parameters) -> Value:
-    """Return log(log1p(u)), by log1p(u) - 1 = log1p((u - u₀)/e)."""
-    low = _within(k, z, LEFT, -1.0)
+    """Return log(log1p(u))."""
+    low = _within(k, z, LEFT, 0.0)
     left = k.minimum(z, 0.0) + k.log(k.log1p(low) / low)
-    middle = k.log1p(k.log1p(_SHARE * k.expm1(k.clip(z, -2.0, 2.0) - SOFTPLUS_UNIT)))
-    right = k.log(special.softplus(k, k.maximum(z, 1.0), p))
-    return k.xp.where(z < -1.5, left, k.xp.where(z < 1.5, middle, right))
+    right = k.log(special.softplus(k, k.maximum(z, 0.5), p))
+    return _near(k, z, "log1p", k.xp.where(z < 0, left, right))
 
 
 def log1p_slope(k: Any, z: Value, p: Parameters) -> Value:
@@ -456,17 +493,12 @@ def log1p_rest(k: Any, z: Value, p: Parameters) -> Value:
     return k.xp.where(z < 0.5, off * _expc(near), log1p_slope(k, z, p) - off)
 
 
-_EXPM1_UNIT = math.log(2)
-
-
 def log_expm1(k: Any, z: Value, _: Parameters) -> Value:
-    """Return log(expm1(u)), by expm1(u) - 1 = 2·expm1(u - log(2))."""
-    low = _within(k, z, LEFT, -0.5)
+    """Return log(expm1(u))."""
+    low = _within(k, z, LEFT, 0.0)
     left = k.minimum(z, 0.0) + k.log(k.expm1(low) / low)
-    near = _EXPM1_UNIT * k.expm1(k.clip(z, -2.0, 1.0) - math.log(_EXPM1_UNIT))
-    middle = k.log1p(2 * k.expm1(near))
     u = k.exp(k.maximum(z, 0.0))
-    return k.xp.where(z < -1, left, k.xp.where(z < 0.5, middle, u + k.log1p(-k.exp(-u))))
+    return _near(k, z, "expm1", k.xp.where(z < 0, left, u + special.log1p(k, -k.exp(-u))))
 
 
 def expm1_slope(k: Any, z: Value, _: Parameters) -> Value:
@@ -500,12 +532,22 @@ def log_hardsigmoid(k: Any, z: Value, p: Parameters) -> Value:
     slope, offset = p["slope"], p["offset"]
     edge = _log(k, (1 - offset) / slope)
     inner = slope * k.exp(k.minimum(z, edge)) + offset
-    near = k.log1p((1 - offset) * k.expm1(k.minimum(z - edge, 0.0)))
+    near = special.log1p(k, (1 - offset) * k.expm1(k.minimum(z - edge, 0.0)))
     return k.xp.where(inner < 0.25, k.log(inner), near)
 
 
 def _log(k: Any, value: Any) -> Any:
     return math.log(value) if isinstance(value, int | float) else k.log(value)
+
+
+def below_edge(k: Any, z: Value, p: Parameters) -> Value:
+    """Return 1 where slope·u + offset < 1, else 0."""
+    return _below(k, z, _log(k, (1 - p["offset"]) / p["slope"]))
+
+
+def _below(k: Any, z: Value, edge: Any) -> Value:
+    past = _beyond(z, edge) if isinstance(edge, float) else z - edge
+    return k.where_greater(0.0, past, 1.0, 0.0)
 
 
 def hardsigmoid_slope(k: Any, z: Value, p: Parameters) -> Value:
@@ -524,7 +566,12 @@ _LOG3 = math.log(3)
 
 def log_hardswish_ratio(k: Any, z: Value, _: Parameters) -> Value:
     """Return log(hardswish(u)/u) = log(min((u + 3)/6, 1))."""
-    return k.log1p(0.5 * k.expm1(k.minimum(z - _LOG3, 0.0)))
+    return special.log1p(k, 0.5 * k.expm1(k.minimum(z - _LOG3, 0.0)))
+
+
+def below_three(k: Any, z: Value, _: Parameters) -> Value:
+    """Return 1 where u < 3, else 0."""
+    return _below(k, z, _LOG3)
 
 
 def share_of_three(k: Any, z: Value, p: Parameters) -> Value:

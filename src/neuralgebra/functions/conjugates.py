@@ -121,6 +121,22 @@ def _of_inner(function: Callable[..., Any]) -> Definition:
     return lambda k, z, _: function(k, forms.gelu_tanh_inner(k, z, cube, root), _)
 
 
+def _gelu_tanh_ratio(k: Any, z: Any, p: Any) -> Any:
+    return forms.log_gelu_tanh_ratio(k, z, _of_inner(special.logsigmoid)(k, z, p))
+
+
+def _gelu_tanh_slope(k: Any, z: Any, p: Any) -> Any:
+    return _inner_slope(1)(k, z, p) * _of_inner(special.sigmoid_of_minus)(k, z, p)
+
+
+def _gelu_tanh_bend(k: Any, u: Any) -> Any:
+    return _inner(k, u, 2) - _inner(k, u, 1) ** 2 * _on(k, _inner(k, u))
+
+
+def _gelu_tanh_rest(k: Any, z: Any, _: Any) -> Any:
+    return forms.gelu_tanh_bend(k, z, float(GELU_CUBE), 2 * math.sqrt(2 / math.pi))
+
+
 def _inner_slope(power: int) -> Definition:
     root, cube = 2 * math.sqrt(2 / math.pi), float(GELU_CUBE)
     return lambda k, z, _: forms.gelu_tanh_inner(k, z, cube, root, power)
@@ -132,6 +148,11 @@ def _half(k: Any, u: Any) -> Any:
 
 def _u_over_sinh(k: Any, u: Any) -> Any:
     return 2 * u * k.exp(-u) / -k.expm1(-2 * u)
+
+
+def _mish_bend(k: Any, u: Any) -> Any:
+    w = _half(k, u)
+    return 1 + u * _off(k, u) - 2 * u * _on(k, u) * (1 + w**2) / (1 - w**2)
 
 
 def _ratio_of(k: Any, w: Any) -> Any:
@@ -222,11 +243,13 @@ ROWS = (
         (
             Element(
                 "y",
-                a * n,
+                g,
                 _of_u(lambda k, u: -k.log1p(k.exp(-_inner(k, u)))),
-                _of_inner(special.logsigmoid),
+                _gelu_tanh_ratio,
                 turning=(),
             ),
+            Element("g", n * h, _of_u(lambda k, u: _inner(k, u, 1) * _off(k, _inner(k, u))), _gelu_tanh_slope),
+            Element("h", 4 * d - 3 * a - 2 * a * d * s - a**3 * n * s, _of_u(_gelu_tanh_bend), _gelu_tanh_rest),
             Element("n", -a * n * s, _of_u(lambda k, u: _off(k, _inner(k, u))), _of_inner(special.sigmoid_of_minus), ()),
             Element("s", a * n * s, _of_u(lambda k, u: _on(k, _inner(k, u))), _of_inner(special.sigmoid), ()),
             Element("a", d, _of_u(lambda k, u: _inner(k, u, 1)), _inner_slope(1), ()),
@@ -240,18 +263,12 @@ ROWS = (
             _element("y", g, lambda k, u: k.log(_ratio_of(k, _half(k, u))), forms.log_mish_ratio),
             _element(
                 "g",
-                g * (1 + q - h),
+                g * h,
                 lambda k, u: u * _on(k, u) * 4 * _half(k, u) / (1 - _half(k, u) ** 2),
                 forms.mish_slope,
                 None,
             ),
-            _element(
-                "h",
-                h * (1 + q) - g * g,
-                lambda k, u: 2 * u * _on(k, u) * (1 + _half(k, u) ** 2) / (1 - _half(k, u) ** 2),
-                forms.mish_bend,
-                None,
-            ),
+            _element("h", q * (1 - m) + g * g - (1 + q - h) * (1 + q), _mish_bend, forms.mish_bend, None),
             Q,
             M,
         ),
@@ -407,7 +424,7 @@ ROWS = (
                 forms.hardsigmoid_rest,
                 (),
             ),
-            Element("B", ZERO, _below, turning=()),
+            Element("B", ZERO, _below, forms.below_edge, ()),
         ),
         parameters={"slope": Fraction(1, 6), "offset": Fraction(1, 2)},
         range=(-math.log(2), 0),
@@ -420,7 +437,7 @@ ROWS = (
             Element("y", g * B, lambda k, z, _: k.log((k.minimum(k.exp(z), 3) + 3) / 6), forms.log_hardswish_ratio, ()),
             Element("g", g * n, lambda k, z, _: k.exp(z) / (k.exp(z) + 3), forms.share_of_three, ()),
             Element("n", -g * n, lambda k, z, _: 3 / (k.exp(z) + 3), forms.rest_of_three, ()),
-            Element("B", ZERO, lambda k, z, _: k.where_greater(3, k.exp(z), 1, 0), turning=()),
+            Element("B", ZERO, lambda k, z, _: k.where_greater(3, k.exp(z), 1, 0), forms.below_three, ()),
         ),
         kinks=(Kink(math.log(3), 1, 1),),
     ),

@@ -40,6 +40,12 @@ def atanh(k: Any, z: Value, _: Parameters) -> Value:
     return 0.5 * k.sign(z) * k.log1p(2 * a / (1 - a))
 
 
+def log1p(k: Any, z: Value) -> Value:
+    """Return log(1 + z)."""
+    native = k.native("log1p")
+    return k.log1p(z) if native is None else native(z)
+
+
 def scaled_exp(k: Any, z: Value, factor: Any) -> Value:
     """Return factor·exp(z), also where exp(z) alone underflows."""
     half = k.exp(0.5 * z)
@@ -173,7 +179,7 @@ ERFCX_POLYNOMIAL = (
 )
 
 
-def _horner(k: Any, coefficients: tuple[float, ...], y: Value) -> Value:
+def horner(k: Any, coefficients: tuple[float, ...], y: Value) -> Value:
     """Return the value of a polynomial, lowest coefficient first; NumPy needs one buffer for it."""
     value = 0.0 * y + coefficients[-1]
     for coefficient in coefficients[-2::-1]:
@@ -188,7 +194,7 @@ def _horner(k: Any, coefficients: tuple[float, ...], y: Value) -> Value:
 def _erfcx(k: Any, t: Value) -> Value:
     """Return exp(t²)·erfc(t) for 0 <= t <= 40."""
     y = (t - ERFCX_SHIFT) / (t + ERFCX_SHIFT)
-    return _horner(k, ERFCX_POLYNOMIAL, y) / (1 + 2 * t)
+    return horner(k, ERFCX_POLYNOMIAL, y) / (1 + 2 * t)
 
 
 def ndtr(k: Any, z: Value, p: Parameters) -> Value:
