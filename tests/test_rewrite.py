@@ -1,6 +1,7 @@
 """The laws of rewriting, on random diagrams and one by one; strategies; what is refused."""
 
 import itertools
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -120,6 +121,11 @@ EXAMPLES = {
 }
 _U, _V = (na.Network.function("exp") @ x for x in na.Network.identity(2))
 EXAMPLES["product"] = _U * _V
+
+
+def test_the_page_lists_every_law() -> None:
+    page = (Path(__file__).parents[1] / "docs" / "rewriting.md").read_text()
+    assert all(f"`{name}`" in page for name in RULES)
 
 
 @pytest.mark.parametrize("name", RULES)
