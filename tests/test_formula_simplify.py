@@ -12,6 +12,8 @@ from hypothesis import strategies as st
 
 import neuralgebra as na
 from boxes import boxes, inside, net
+from neuralgebra.arithmetic.balls import Balls
+from neuralgebra.calculus.derivatives import jets
 from neuralgebra.errors import InputError, ResourceError, ShapeError
 from neuralgebra.formula.simplify import box_of
 from neuralgebra.network.box import box_of_text
@@ -280,3 +282,16 @@ def test_networks_without_layers_and_with_outputs_that_come_again():
     assert f.formula(box=[(0, 1)] * 2, tol=1e-3).text().splitlines()[3:] == ["y1 = x1", "y2 = x2"]
     twice = after(net("relu", sizes=(2, 3)), na.Select([0, 0, 2]))
     assert np.allclose(twice.restricted([(0, 1)] * 2).network([0.5, 0.5]), twice([0.5, 0.5]))
+
+
+def test_products_of_matrices_are_not_rounded():
+    """Some rows of a layer whose weight is kept as a product: written out, it would be another network."""
+    rng = np.random.default_rng(0)
+    weight = na.Product((na.Dense(rng.normal(size=(4, 3))), na.Dense(rng.normal(size=(3, 3)))))
+    layer = na.Network.from_layer(na.Affine(weight, [3.0, 3.0, 0.0, -3.0]), 3)
+    f = (na.Network.function("relu", 4) @ layer)[1:3]
+    g = f.restricted([(-0.1, 0.1)] * 3).network
+    kind, x = Balls(300), rng.uniform(-0.1, 0.1, (3, 3))
+    with kind.precision():
+        error = jets(kind, f, kind.weight(x), 0)[0] - jets(kind, g, kind.weight(x), 0)[0]
+    assert max(float(abs(e)) for e in error.ravel()) < 1e-60

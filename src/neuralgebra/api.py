@@ -29,6 +29,7 @@ METHODS = {
     "taylor": "neuralgebra.calculus.products:taylor",
     "derivative": "neuralgebra.calculus.products:derivative",
     "diff": "neuralgebra.calculus.differentiate:diff",
+    "extended": "neuralgebra.calculus.domain:extended",
     "plan": "neuralgebra.calculus.plans:plan",
     "parameters": "neuralgebra.network.bound:parameters",
     "with_parameters": "neuralgebra.network.bound:with_parameters",

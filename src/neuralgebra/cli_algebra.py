@@ -1,4 +1,4 @@
-"""Commands of the algebra: neuralgebra plain|verify|enclose|certify MODEL."""
+"""Commands of the algebra: neuralgebra plain|verify|enclose|certify|rewrite MODEL."""
 
 from __future__ import annotations
 
@@ -71,6 +71,39 @@ def verify(certificate: str, model: str, reference: str | None, seconds: float, 
     return 0 if all(v.state == "verified" for v in verdicts) else 5
 
 
+@click.command()
+@MODEL
+@click.option(
+    "--to", type=click.Choice(["additive", "multiplicative", "simplified"]), default="simplified", show_default=True
+)
+@click.option("--domain", metavar="WHERE", help='What the inputs hold: "R", "R>0" or LOW:HIGH.')
+@click.option("--base", type=float, help="Of exponentials and logarithms, with --to multiplicative; e by default.")
+@click.option("--absorb", is_flag=True, help="Take ln x and give ln y where the ends are ln and exp, or the other way.")
+@click.option("--latex", is_flag=True, help="Print the steps as LaTeX.")
+@click.option("--check", is_flag=True, help="Check every step with numbers and, where it is small, with symbols.")
+@click.option("-o", "--output", type=click.Path(), help="File to write the network to: .onnx, .safetensors.")
+@click.option("--derivation", type=click.Path(), help="JSON file to write the steps to.")
+@FORCE
+def rewrite(
+    model: str, domain: str | None, latex: bool, check: bool, output: str | None, derivation: str | None, **options: Any
+) -> None:
+    """Change the form of a network by laws: multiplicative layers to additive ones and back, the same weights.
+
+    Each step is printed with its law, its place and its condition.
+    """
+    force = options.pop("force")
+    for path in filter(None, (output, derivation)):
+        refuse_existing(path, force)
+    ends = domain.split(":") if domain and ":" in domain else domain
+    steps = na.load(model).rewrite(domain=ends, **options)
+    checked = [str(steps.verify())] if check else []
+    if output is not None:
+        steps.result.save(output, overwrite=force)
+    if derivation is not None:
+        na.api.resolve("save_derivation")(steps, derivation, overwrite=force)
+    printed("\n".join([steps.latex() if latex else str(steps), *checked, str(steps.result)]))
+
+
 def warn_outside(network: Any, rows: Any, path: str) -> None:
     """Say on standard error which rows a certificate does not speak of."""
     found = na.api.resolve("load_certificate")(path)
@@ -129,5 +162,5 @@ def certify(model: str, claim: str, box: str, boxes: int, as_json: bool) -> int:
     return 0 if found else 5
 
 
-COMMANDS = (plain, verify, enclose, certify)
+COMMANDS = (plain, verify, enclose, certify, rewrite)
 """All of them."""

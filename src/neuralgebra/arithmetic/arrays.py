@@ -51,6 +51,7 @@ class Arrays:
         self.device = array_api_compat.device(x)
         self.numpy = array_api_compat.is_numpy_namespace(self.xp)
         self.double = _name(x.dtype) in ("float64", "complex128")
+        self.huge: float | None = None if self.complex else 1e290 if self.double else 1e26
 
     @staticmethod
     def of(x: Any) -> Arrays:

@@ -23,6 +23,9 @@ class Kind(Protocol):
     in_loops: bool
     """Whether every step becomes a loop of a program: few steps are better than few numbers."""
 
+    huge: float | None
+    """Number in place of inf where a product with 0 may follow; None where there is no inf."""
+
     def number(self, value: Exact) -> Any:
         """Return an exact number as a scalar of this kind."""
 
@@ -103,6 +106,7 @@ class ObjectKind:
     floating = False
     by_rows = False
     in_loops = False
+    huge: float | None = None
 
     def scalar(self, value: Exact) -> Any:
         """Return an exact number as one object."""

@@ -106,6 +106,7 @@ class Majorant:
     floating = True
     complex = False
     in_loops = False
+    huge: float | None = None
 
     def __init__(self) -> None:
         self.base = Arrays(np.zeros(1))

@@ -223,7 +223,10 @@ def inner(k: Any, layer: Any, order: int, x: Jet) -> tuple[Activation, Activatio
     inverse = activation("log") if exponential else layer.inverse
     u, v = x.once(id(layer), lambda: (Jet(x.indices, []), Jet(x.indices, [])))
     for n in range(len(v.levels), order + 1):
-        u.levels.append(series(k, inverse, x).function(inverse, n))
+        level = series(k, inverse, x).function(inverse, n)
+        if n == 0 and exponential and k.huge is not None:
+            level = k.clip(level, -k.huge, k.huge)  # so that a zero weight makes 1 of 0 and of inf
+        u.levels.append(level)
         v.levels.append(_affine(k, layer, n, u))
     return function, inverse, u, v
 

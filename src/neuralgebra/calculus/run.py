@@ -25,6 +25,7 @@ import threadpoolctl
 
 from neuralgebra.arithmetic.arrays import Arrays, aligned, quiet
 from neuralgebra.arithmetic.kind import Value
+from neuralgebra.calculus.domain import refuse_outside, refuse_undefined
 from neuralgebra.calculus.program import Program, traced
 from neuralgebra.calculus.trace import Unbounded
 from neuralgebra.errors import InputError, PrecisionWarning, ShapeError, UsageError, shown
@@ -69,9 +70,15 @@ def evaluate(network: Any, k: Any, x: Value, compute: Compute, *others: Value, k
     """
     given = (x, *others)
     if key is not None and (numbers := k.shared(given)) is not None:
-        found = _evaluated(network, Arrays.of(numbers[0]), numbers, compute, key, aligned)
+        kind = Arrays.of(numbers[0])
+        found = _evaluated(network, kind, numbers, compute, key, aligned)
+        if network.multiplicative:
+            refuse_undefined(network, kind, numbers[0], found)
         return [k.returned(r) for r in found]
-    return _evaluated(network, k, given, compute, key, np.empty)
+    found = _evaluated(network, k, given, compute, key, np.empty)
+    if network.multiplicative:
+        refuse_undefined(network, k, x, found)
+    return found
 
 
 def _evaluated(
@@ -341,6 +348,8 @@ def accept(network: Network, x: Any, dtype: Any = None) -> tuple[Arrays, Value]:
             PrecisionWarning,
             stacklevel=_outside(),
         )
+    if network.multiplicative:
+        refuse_outside(network, k, x)
     return k, x if network.output else x * 1  # no answer is the memory of the caller
 
 

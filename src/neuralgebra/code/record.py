@@ -113,6 +113,7 @@ class Variables(Recorder):
     ) -> None:
         super().__init__(np.zeros(1, tape.dtype), tape)
         self.weights, self.natives, self.stems = weights, natives, stems or {}
+        self.huge = None  # code is for finite points
         self.place, self.labels = 0, dict[int, str]()
 
     def at(self, place: int) -> None:

@@ -36,7 +36,7 @@ __all__ = ["Bound", "declare", "parameters", "with_parameters"]
 
 _DELEGATED = frozenset(
     {
-        *("arrays", "nodes", "output", "is_chain", "parameter_count", "shape", "sizes"),
+        *("arrays", "multiplicative", "nodes", "output", "is_chain", "parameter_count", "shape", "sizes"),
         *("input_names", "input_shape", "input_size", "output_names", "output_shape", "output_size"),
     }
 )
@@ -65,6 +65,11 @@ class Bound(Questions):
         """Floating dtype of the values."""
         dtypes = {str(v.dtype).rsplit(".", 1)[-1] for v in self.values if is_array(v)}
         return np.dtype(np.float64 if "float64" in dtypes or not dtypes else np.float32)
+
+    @property
+    def checked(self) -> bool:
+        """Whether numbers outside of the domain of a layer are refused."""
+        return self.template.checked
 
     @property
     def memory(self) -> Memory:

@@ -25,6 +25,7 @@ from neuralgebra.network.layers import (
     Concatenate,
     Elementwise,
     Layer,
+    Mixing,
     Multiply,
     PowerProduct,
     Select,
@@ -61,6 +62,9 @@ class Network(Questions):
     ShapeError
         When a layer does not fit its arguments.
     """
+
+    checked = True
+    """Whether numbers outside of the domain of a layer are refused; see `extended`."""
 
     # NumPy scalars and arrays leave the operators to us: np.float64(2) * f is a Network.
     __array_ufunc__ = None
@@ -243,6 +247,11 @@ class Network(Questions):
     def memory(self) -> Memory:
         """What other storeys remember about this network; not part of it, never saved."""
         return Memory()
+
+    @cached_property
+    def multiplicative(self) -> bool:
+        """Whether a layer multiplies powers, or mixes, and so is defined on a part of the numbers."""
+        return any(isinstance(node.layer, PowerProduct | Mixing) for node in self.nodes)
 
     @property
     def is_chain(self) -> bool:

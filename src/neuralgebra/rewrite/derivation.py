@@ -8,8 +8,10 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
+from neuralgebra.errors import ResourceError
 from neuralgebra.network.network import Network
 from neuralgebra.rewrite.graph import Graph
+from neuralgebra.rewrite.notation import derivation_latex
 from neuralgebra.rewrite.ranges import Range
 from neuralgebra.rewrite.record import Record
 from neuralgebra.rewrite.verification import Verification, verify
@@ -18,6 +20,8 @@ __all__ = ["VERSION", "Derivation", "Step"]
 
 VERSION = 1
 """Of the text form."""
+
+_LINES = 200
 
 
 @dataclass(frozen=True)
@@ -187,6 +191,34 @@ class Derivation:
         4 steps hold at 4 points each, 4 of them as formulas too
         """
         return verify(self.start, self.domain, self.records, points, symbols=symbols, seed=seed)
+
+    def latex(self, *, every_step: bool = False) -> str:
+        """Return the derivation as lines of LaTeX, each with the law that leads to it.
+
+        Parameters
+        ----------
+        every_step : bool
+            Whether steps by one law in a row have a line each; by default one for all of them.
+
+        Returns
+        -------
+        str
+            An ``aligned`` environment; weights keep their numbers.
+
+        Raises
+        ------
+        ResourceError
+            For more than 200 lines.
+        """
+        stops = [0, *self.stops(every_step)]
+        if len(stops) > _LINES:
+            raise ResourceError(f"{len(stops)} lines would be needed; at most {_LINES} are covered.")
+        return derivation_latex([self.network(i) for i in stops], [self.steps[i - 1].rule for i in stops[1:]])
+
+    def stops(self, every_step: bool = False) -> list[int]:
+        """Return how many steps are done at the end of each run of steps by one law, or after every step."""
+        rules = [step.rule for step in self.steps]
+        return [i for i in range(1, len(rules) + 1) if every_step or i == len(rules) or rules[i] != rules[i - 1]]
 
     def to_json(self) -> str:
         """Return laws and places as text, with hashes of the networks at both ends; `na.load_derivation` reads it.

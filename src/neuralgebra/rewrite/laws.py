@@ -36,8 +36,8 @@ _TABLE = (
     Rule("wiring", "f ∘ wiring = wiring ∘ f", "one f for all units", functions.passed(), "gather"),
     Rule("gather", "wiring ∘ f = f ∘ wiring", "one f for all units", functions.gather(), "wiring"),
     Rule("log-softmax", "ln ∘ softmax = log-softmax, exp ∘ log-softmax = softmax", "", functions.softmaxes),
-    Rule("shares", "softmax ∘ ln = z / Σ z", "z > 0", linear.normalised, "softmax"),
-    Rule("softmax", "(z / Σ z) ∘ exp = softmax", "", linear.of_exponentials, "shares"),
+    Rule("shares", "softmax ∘ ln = z / Σ z", "z > 0", linear.normalised),
+    Rule("softmax", "(z / Σ z) ∘ exp = softmax", "", linear.of_exponentials),
     Rule("log-sum-exp", "ln Σ v exp(z) = LSE(z + ln v)", "v > 0", linear.log_sum_exp, rounds=True),
     Rule("product", "exp(u) · exp(v) = exp(u + v)", "", linear.product),
 )

@@ -323,13 +323,14 @@ def _affine(layer: Affine, x: Range) -> Range:
     bias = np.zeros(layer.weight.rows) if layer.bias is None else layer.bias
     with np.errstate(all="ignore"):
         ends = [np.where(w == 0, 0.0, w * end) for end in (x.low, x.high)]
-        low = np.minimum(*ends).sum(1) + bias
-        high = np.maximum(*ends).sum(1) + bias
-    room = (np.abs(w).sum(1) * max(map(abs, (x.low, x.high) if math.isfinite(x.low + x.high) else (0.0, 0.0)))) * 1e-12
-    least, most = float((low - room).min()), float((high + room).max())
+        terms = np.minimum(*ends), np.maximum(*ends)
+        low, high = (t.sum(1) + bias for t in terms)
+        room = [1e-12 * (np.abs(t).sum(1) + np.abs(bias)) for t in terms]  # of roundings; 0 where all terms are 0
+        low, high = low - np.where(np.isfinite(low), room[0], 0), high + np.where(np.isfinite(high), room[1], 0)
+    least, most = float(low.min()), float(high.max())
     constant = not w.any(axis=1).all()  # a row of zeros takes its value
-    with_low = constant or not _all_open(w[low - room <= least], x)
-    with_high = constant or not _all_open(-w[high + room >= most], x)
+    with_low = constant or not _all_open(w[low <= least], x)
+    with_high = constant or not _all_open(-w[high >= most], x)
     return Range(least, most, with_low and math.isfinite(least), with_high and math.isfinite(most))
 
 

@@ -53,7 +53,7 @@ def repeated(text: str, network: Network) -> Derivation:
     records = []
     for number, step in enumerate(content["steps"], 1):
         rule, at = _step(step, number)
-        found = rule.find(graph, at) if at in graph.sizes and (at or rule.at_input) else None
+        found = rule.find(graph, at) if graph.users.get(at) and (at or rule.at_input) else None
         if not isinstance(found, int | Apply):
             raise NotCertifiedError(f"step {number}, {rule.name} at wire {at}, does not apply{_because(found)}.")
         records.append(Record(rule, at, graph.replace(at, found, rule.interface)))
