@@ -24,8 +24,9 @@ import numpy as np
 
 from neuralgebra.arithmetic.arrays import Arrays
 from neuralgebra.arithmetic.balls import Balls
-from neuralgebra.functions import catalogue  # noqa: F401  (fills the table)
+from neuralgebra.functions import catalogue, conjugates  # noqa: F401  (fill the table)
 from neuralgebra.functions.activation import Activation, Chain, activation, registered
+from neuralgebra.functions.row import AFTER
 from neuralgebra.functions.turning import turning
 
 PRECISIONS = (320, 2400, 9600)  # bits, tried in turn until a result is known to ENOUGH bits
@@ -43,12 +44,20 @@ VARIANTS: tuple[tuple[str, dict[str, Any]], ...] = (
     ("celu", {"alpha": 2.5}),
     ("hardsigmoid", {"slope": 0.2}),
     ("softshrink", {"width": 1.25}),
+    ("affine", {"slope": -2, "offset": 0.75}),
+    ("exp_base", {"base": 0.3}),
+    ("log_base", {"base": 10}),
+    ("hill", {"n": 2.5}),
+    ("at_least", {"bound": -0.5}),
+    ("at_most", {"bound": -0.5}),
+    ("log∘hardsigmoid∘exp", {"slope": 0.25, "offset": 0.1}),
 )
+REACH = 1000.0  # of the arguments of log∘σ∘exp
 
 
 def functions() -> list[Activation]:
-    """Return every row of the table, and some again with other parameters."""
-    plain = [activation(name) for name in registered()]
+    """Return every row of the tables, and some again with other parameters."""
+    plain = [activation(name) for name in (*registered(), *(row.name for row in conjugates.ROWS))]
     return plain + [activation(name, **parameters) for name, parameters in VARIANTS]
 
 
@@ -67,9 +76,10 @@ def points(function: Activation, dtype: str, density: int = 1000, seed: int = 0)
     )
     special = [point for centre in _centres(function) for point in _around(centre, dtype)]
     low, high = function.row.domain
-    inner = rng.uniform(max(low, -2.0), min(high, 2.0), density // 4)
+    inner = rng.uniform(max(low, -2.0), min(high, 2.0), density // 2 if AFTER in function.name else density // 4)
     every = np.concatenate([positive, -positive, special, inner, [0.0]]).astype(dtype)
-    return np.unique(every[(every > low) & (every < high)])
+    within = (every > low) & (every < high)
+    return np.unique(every[within & (np.abs(every) <= REACH)] if AFTER in function.name else every[within])
 
 
 def _centres(function: Activation) -> list[float]:
@@ -118,10 +128,14 @@ def exact(function: Activation, x: np.ndarray, orders: int = 3) -> list[Exact]:
         if not len(left):
             break
     kinks = [float(at) for at, _ in function.points(Arrays(np.zeros(1)))]
+    kinks += [0.0] if function.name == "cbrt" else []  # where its slope is infinite
     if not np.isin(x[left], kinks).all():
         raise ArithmeticError(f"{function} is not known to {ENOUGH} bits at {x[left][:5]}")
     with Balls(PRECISIONS[0]).precision():
-        return [_exact(values[n], values[n + 1], smallest[n], x) for n in range(orders)]
+        found = [_exact(values[n], values[n + 1], smallest[n], x) for n in range(orders)]
+    for derivative in found[1:]:
+        derivative.counts &= ~np.isin(x, kinks)  # which side a kink that is no floating-point number lies on is chance
+    return found
 
 
 def _evaluate(function: Activation, kind: Balls, x: np.ndarray, orders: int) -> tuple[np.ndarray, np.ndarray]:

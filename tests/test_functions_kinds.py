@@ -137,9 +137,12 @@ def intervals(function: Activation) -> list[tuple[float, float]]:
     low, high = (float(np.clip(end, -9.0, 9.0)) for end in function.row.domain)
     rng = np.random.default_rng(3)
     ends = np.sort(rng.uniform(low, high, (12, 2)), axis=1)
-    return [
+    found = [
         (a, b) for a, b in [*ends.tolist(), (low, high)] if a > function.row.domain[0] and b < function.row.domain[1]
     ]
+    if function.name == "cbrt":  # its slope is infinite at 0
+        return [(a, b) for a, b in [*found, (0.01, 9.0), (-9.0, -0.01)] if a > 0 or b < 0]
+    return found
 
 
 @every_case

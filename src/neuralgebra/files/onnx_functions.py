@@ -50,6 +50,7 @@ _OPERATORS: Mapping[str, _Operator] = {
     "atanh": _Operator("Atanh"),
     "celu": _Operator("Celu", {"alpha": "alpha"}),
     "cos": _Operator("Cos"),
+    "cosh": _Operator("Cosh"),
     "elu": _Operator("Elu", {"alpha": "alpha"}),
     "erf": _Operator("Erf"),
     "exp": _Operator("Exp"),
@@ -100,9 +101,16 @@ def _inner_elu(z: Term, p: Mapping[str, Any]) -> Term:
 
 
 _FORMULAS: Mapping[str, Formula] = {
+    "affine": lambda z, p: z.of("Mul", p["slope"]).of("Add", p["offset"]),
+    "at_least": lambda z, p: z.max(p["bound"]),
+    "at_most": lambda z, p: z.min(p["bound"]),
     "atanh": lambda z, p: z.atanh(),
     "celu": lambda z, p: z.max(0) + p["alpha"] * (z.min(0) / p["alpha"]).expm1(),
+    "cosh": lambda z, p: 0.5 * (z.of("Exp") + (-z).of("Exp")),
+    "cube": lambda z, p: z * z * z,
     "elu": _inner_elu,
+    "exp_base": lambda z, p: z.of("Mul", _logarithm(p["base"])).of("Exp"),
+    "expm1": lambda z, p: z.expm1(),
     "gaussian": lambda z, p: (-(z * z)).of("Exp"),
     "gelu_tanh": _gelu_tanh,
     "hardsigmoid": lambda z, p: (p["slope"] * z + p["offset"]).clip(0, 1),
@@ -110,6 +118,7 @@ _FORMULAS: Mapping[str, Formula] = {
     "hardtanh": lambda z, p: z.clip(p["low"], p["high"]),
     "identity": lambda z, p: z,
     "leaky_relu": _leaky,
+    "log_base": lambda z, p: z.of("Log").of("Div", _logarithm(p["base"])),
     "logit": lambda z, p: z.logit(),
     "logsigmoid": lambda z, p: -(-z).log1p_of_exp(),
     "mish": _mish,
@@ -127,6 +136,10 @@ _FORMULAS: Mapping[str, Formula] = {
     "tan": lambda z, p: z.of("Sin") / z.of("Cos"),
     "tanhshrink": lambda z, p: z - z.of("Tanh"),
 }
+
+
+def _logarithm(value: Any) -> Any:
+    return tuple(map(math.log, value)) if isinstance(value, tuple) else math.log(value)
 
 
 def _negative(value: Any) -> Any:

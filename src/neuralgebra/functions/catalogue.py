@@ -20,17 +20,18 @@ The chosen values at kinks are those of PyTorch 2.13.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from fractions import Fraction
 from typing import Any
 
 import numpy as np
 
+from neuralgebra.errors import InputError, UnsupportedError, shown
 from neuralgebra.functions import special
 from neuralgebra.functions.activation import Definition, Element, Kink, Row, register
 from neuralgebra.functions.polynomial import Polynomial, variables
 
-__all__: list[str] = []
+__all__ = ["check"]
 
 # Two constants of Klambauer et al., "Self-normalizing neural networks" (2017), to 30 digits.
 SELU_ALPHA = Fraction("1.67326324235437728481704299167")
@@ -42,8 +43,9 @@ POWER_LISTED = 4  # so many derivatives of a power are chain functions of their 
 
 INF = math.inf
 ZERO = Polynomial({})
-z, y, t, c, s, n, d, u, e, E, H, B, S, r, g, w = variables("z y t c s n d u e E H B S r g w")
-phi, Phi, alpha, slope, low, high = variables("phi Phi alpha slope low high")
+z, y, t, c, s, n, d, u, e, E, H, B, S, r, g, w, h = variables("z y t c s n d u e E H B S r g w h")
+l, D, R, P = variables("l D R P")
+phi, Phi, alpha, slope, low, high, offset = variables("phi Phi alpha slope low high offset")
 
 
 def _root(k: Any) -> Any:
@@ -104,6 +106,112 @@ def _with_left(name: str, derivative: Polynomial, right: Callable[[Any, Any], An
 def _elu_order(p: Any) -> int:
     """Return the order of the kink of elu: 2 if alpha is 1, for every coordinate."""
     return 2 if np.all(np.equal(p["alpha"], 1)) else 1
+
+
+def _sinh_chain() -> tuple[Element, Element]:
+    return (
+        Element("s", c, lambda k, z, p: k.sinh(z), special.sinh, turning=()),
+        Element("c", s, lambda k, z, p: k.cosh(z), special.cosh, turning=(0.0,)),
+    )
+
+
+# Parameters -------------------------------------------------------------------------------------------------------
+
+
+def _each(function: Callable[..., Any], *values: Any) -> Any:
+    """Apply a function to parameters, coordinate by coordinate where they have one value for each."""
+    sizes = [len(v) for v in values if isinstance(v, tuple)]
+    if not sizes:
+        return function(*values)
+    columns = [v if isinstance(v, tuple) else (v,) * sizes[0] for v in values]
+    return tuple(function(*row) for row in zip(*columns, strict=True))
+
+
+def _quotient(a: Any, b: Any) -> Any:
+    """Return a/b, exact where both numbers are."""
+    if b == 0:
+        raise UnsupportedError(f"{a}/{b} received; there is no inverse function.")
+    return Fraction(a) / b if isinstance(a, int | Fraction) and isinstance(b, int | Fraction) else float(a) / float(b)
+
+
+def _of_affine(p: Mapping[str, Any]) -> tuple[str, Mapping[str, Any]]:
+    return "affine", {
+        "slope": _each(_quotient, 1, p["slope"]),
+        "offset": _each(lambda a, b: -_quotient(b, a), p["slope"], p["offset"]),
+    }
+
+
+def _of_power(p: Mapping[str, Any]) -> tuple[str, Mapping[str, Any]]:
+    return "power", {"p": _each(_quotient, 1, p["p"])}
+
+
+def _of_leaky(name: str) -> Callable[[Mapping[str, Any]], tuple[str, Mapping[str, Any]]]:
+    def inverse(p: Mapping[str, Any]) -> tuple[str, Mapping[str, Any]]:
+        if np.any(np.less_equal(p["slope"], 0)):
+            raise UnsupportedError(f"{name} with a slope that is not positive received; it has no inverse function.")
+        return name, {"slope": _each(_quotient, 1, p["slope"])}
+
+    return inverse
+
+
+def _same_base(name: str) -> Callable[[Mapping[str, Any]], tuple[str, Mapping[str, Any]]]:
+    return lambda p: (name, {"base": p["base"]})
+
+
+def check(function: Any) -> Any:
+    """Return an activation whose parameters make sense: a base is positive and not 1, the order of hill is positive.
+
+    Parameters
+    ----------
+    function : Activation
+        The activation.
+
+    Returns
+    -------
+    Activation
+        The same.
+
+    Raises
+    ------
+    InputError
+        For parameters of which there is no such function.
+
+    Examples
+    --------
+    >>> from neuralgebra.functions.activation import activation
+    >>> print(check(activation("exp_base", base=10)))
+    exp_base(base=10)
+    """
+    given = dict(function.parameters)
+    base, order = (np.ravel(given.get(name, default)) for name, default in (("base", 2), ("n", 1)))
+    if any(b <= 0 or b == 1 for b in base):
+        raise InputError(f"base={shown(given['base'])} received; a positive number other than 1 is expected.")
+    if function.row.name == "hill" and any(v <= 0 for v in order):
+        raise InputError(f"n={shown(given['n'])} received for hill; a positive number is expected.")
+    return function
+
+
+def _log_of_base(k: Any, z: Any, p: Any) -> Any:
+    base = p["base"]
+    return math.log(base) if isinstance(base, int | float) else k.log(base)
+
+
+def _hill(k: Any, z: Any, p: Any) -> Any:
+    return 1 / (1 + k.power(z, -p["n"]))
+
+
+def _hill_slope(k: Any, z: Any, p: Any) -> Any:
+    rest = 1 + k.power(z, p["n"])
+    return p["n"] * k.power(z, p["n"] - 1) / rest / rest  # the square of a wide ball may have 0 in it
+
+
+def _hill_growth(k: Any, z: Any, p: Any) -> Any:
+    """Return (n - 1 - 2n·hill(z))/z, the logarithmic derivative of the derivative."""
+    return (p["n"] - 1 - 2 * p["n"] * _hill(k, z, p)) / z
+
+
+def _hill_bend(k: Any, z: Any, p: Any) -> Any:
+    return _hill_slope(k, z, p) * _hill_growth(k, z, p)
 
 
 # Chains that several rows share -----------------------------------------------------------------------------------
@@ -229,13 +337,11 @@ SMOOTH = (
     Row(
         "sinh",
         s,
-        (
-            Element("s", c, lambda k, z, p: k.sinh(z), special.sinh, turning=()),
-            Element("c", s, lambda k, z, p: k.cosh(z), special.cosh, turning=(0.0,)),
-        ),
+        _sinh_chain(),
         inverse="asinh",
         names={"onnx": "Sinh"},
     ),
+    Row("cosh", c, _sinh_chain(), range=(1, INF), names={"onnx": "Cosh"}),
     Row(
         "asinh",
         y,
@@ -303,6 +409,93 @@ SMOOTH = (
         names={"onnx": "Log"},
     ),
     Row(
+        "log1p",
+        y,
+        (
+            Element("y", r, lambda k, z, p: k.log1p(z), lambda k, z, p: special.log1p(k, z), turning=()),
+            Element("r", -r * r, lambda k, z, p: 1 / (1 + z), turning=()),
+        ),
+        domain=(-1, INF),
+        inverse="expm1",
+    ),
+    Row(
+        "expm1",
+        y,
+        (
+            Element("y", e, lambda k, z, p: k.expm1(z), turning=()),
+            Element("e", e, lambda k, z, p: k.exp(z), turning=()),
+        ),
+        range=(-1, INF),
+        inverse="log1p",
+    ),
+    Row(
+        "exp_base",
+        y,
+        (
+            Element("y", h * h * l, lambda k, z, p: k.power(p["base"], z), turning=()),
+            # its square root, so that derivatives do not overflow where the function alone does
+            Element("h", h * l / 2, lambda k, z, p: k.power(p["base"], z / 2), turning=()),
+            Element("l", ZERO, _log_of_base),
+        ),
+        parameters={"base": 2},
+        range=(0, INF),
+        inverse=_same_base("log_base"),
+    ),
+    Row(
+        "log_base",
+        y,
+        (
+            Element("y", w * r, lambda k, z, p: k.log(z) / _log_of_base(k, z, p), turning=()),
+            Element("w", ZERO, lambda k, z, p: 1 / _log_of_base(k, z, p)),
+            RECIPROCAL,
+        ),
+        parameters={"base": 2},
+        domain=(0, INF),
+        inverse=_same_base("exp_base"),
+    ),
+    Row(
+        "affine",
+        slope * z + offset,
+        parameters={"slope": 1, "offset": 0},
+        inverse=_of_affine,
+    ),
+    Row("cube", z**3, inverse="cbrt"),
+    Row(
+        "cbrt",
+        y,
+        (
+            Element("y", r, lambda k, z, p: k.sign(z) * k.power(k.abs(z), k.number(Fraction(1, 3))), special.cbrt, ()),
+            Element(
+                "r",
+                B,
+                lambda k, z, p: k.power(k.abs(z), k.number(Fraction(-2, 3))) / 3,
+                special.cbrt_slope,
+            ),
+            Element(
+                "B",
+                -45 * B * r**3 * y**3,
+                lambda k, z, p: k.sign(z) * k.power(k.abs(z), k.number(Fraction(-5, 3))) * k.number(Fraction(-2, 9)),
+                special.cbrt_bend,
+            ),
+        ),
+        inverse="cube",
+    ),
+    Row(
+        "hill",
+        h,
+        (
+            Element("h", D, _hill, special.hill, turning=()),
+            Element("D", E, _hill_slope, special.hill_slope),
+            Element("E", E * R - 2 * l * D * D * r - E * r, _hill_bend, special.hill_bend),
+            Element("R", -2 * l * D * r - R * r, _hill_growth, special.hill_growth),
+            Element("l", ZERO, lambda k, z, p: p["n"] + 0),
+            RECIPROCAL,
+        ),
+        parameters={"n": 1},
+        domain=(0, INF),
+        range=(0, 1),
+    ),
+    Row(
         "sqrt",
         s,
         (
@@ -335,6 +528,7 @@ SMOOTH = (
         parameters={"p": 2},
         domain=(0, INF),
         range=(0, INF),
+        inverse=_of_power,
         names={"onnx": "Pow"},
     ),
     Row("lisht", z * t, (TANH, SECH2), range=(0, INF)),
@@ -384,6 +578,7 @@ PIECEWISE = (
         LEAKY,
         parameters={"slope": 0.01},
         kinks=(Kink(0, 1, "slope"),),
+        inverse=_of_leaky("leaky_relu"),
         names={"onnx": "LeakyRelu", "torch": "LeakyReLU"},
     ),
     Row(
@@ -392,6 +587,7 @@ PIECEWISE = (
         LEAKY,
         parameters={"slope": 0.25},
         kinks=(Kink(0, 1, "slope"),),
+        inverse=_of_leaky("prelu"),
         names={"onnx": "PRelu", "torch": "PReLU"},
     ),
     Row(
@@ -460,6 +656,28 @@ PIECEWISE = (
         range=(-1, 1),
         kinks=(Kink("low", 1, 0), Kink("high", 1, 0)),
         names={"onnx": "Clip", "torch": "Hardtanh"},
+    ),
+    Row(
+        "at_least",
+        y,
+        (
+            Element("y", H, lambda k, z, p: k.maximum(z, p["bound"]), turning=()),
+            Element("H", ZERO, lambda k, z, p: k.where_greater(z, p["bound"], 1, 0), turning=()),
+        ),
+        parameters={"bound": 1},
+        range=(1, INF),
+        kinks=(Kink("bound", 1, 0),),
+    ),
+    Row(
+        "at_most",
+        y,
+        (
+            Element("y", H, lambda k, z, p: k.minimum(z, p["bound"]), turning=()),
+            Element("H", ZERO, lambda k, z, p: k.where_greater(p["bound"], z, 1, 0), turning=()),
+        ),
+        parameters={"bound": 1},
+        range=(-INF, 1),
+        kinks=(Kink("bound", 1, 0),),
     ),
     Row(
         "relu6",

@@ -33,7 +33,7 @@ from neuralgebra.functions.activation import Definition, Element, Kink, Row, reg
 from neuralgebra.functions.catalogue import GELU_CUBE, INF, LOGISTIC, SECH2, TANH, ZERO, _root
 from neuralgebra.functions.polynomial import Polynomial, variables
 
-__all__ = ["CONJUGATES"]
+__all__ = ["CONJUGATES", "ROWS"]
 
 z, y, g, h, p, q, m, n, s, e, c, r, t, d, a, B = variables("z y g h p q m n s e c r t d a B")
 
@@ -250,7 +250,9 @@ ROWS = (
             ),
             Element("g", n * h, _of_u(lambda k, u: _inner(k, u, 1) * _off(k, _inner(k, u))), _gelu_tanh_slope),
             Element("h", 4 * d - 3 * a - 2 * a * d * s - a**3 * n * s, _of_u(_gelu_tanh_bend), _gelu_tanh_rest),
-            Element("n", -a * n * s, _of_u(lambda k, u: _off(k, _inner(k, u))), _of_inner(special.sigmoid_of_minus), ()),
+            Element(
+                "n", -a * n * s, _of_u(lambda k, u: _off(k, _inner(k, u))), _of_inner(special.sigmoid_of_minus), ()
+            ),
             Element("s", a * n * s, _of_u(lambda k, u: _on(k, _inner(k, u))), _of_inner(special.sigmoid), ()),
             Element("a", d, _of_u(lambda k, u: _inner(k, u, 1)), _inner_slope(1), ()),
             Element("d", 4 * d - 3 * a, _of_u(lambda k, u: _inner(k, u, 2)), _inner_slope(2), ()),

@@ -249,6 +249,67 @@ def erf_slope(k: Any, z: Value, _: Parameters) -> Value:
     return k.exp(-z * z) * (2 / math.sqrt(math.pi))
 
 
+def cbrt(k: Any, z: Value, _: Parameters) -> Value:
+    """Return the real cube root: by the logarithm, and a step of Newton's method on a number within 2^±60 of 1."""
+    a = k.abs(z)
+    near = k.where_greater(a, 0.0, a * k.where_greater(1.0, a, 2.0**60, 2.0**-60), 1.0)
+    y = k.exp(k.log(near) / 3)
+    y = y - (y - near / (y * y)) / 3
+    y = y * k.where_greater(1.0, a, 2.0**-20, 2.0**20)
+    return k.sign(z) * k.xp.where(a < 2 * a, y, a)
+
+
+def cbrt_slope(k: Any, z: Value, _: Parameters) -> Value:
+    """Return the derivative of the cube root."""
+    y = cbrt(k, z, _)
+    return 1 / (3 * y) / y
+
+
+def cbrt_bend(k: Any, z: Value, _: Parameters) -> Value:
+    """Return the second derivative of the cube root."""
+    y = cbrt(k, z, _)
+    return (-2 / 9) / (y * y) / z
+
+
+def hill(k: Any, z: Value, p: Parameters) -> Value:
+    """Return zⁿ/(1 + zⁿ)."""
+    low, high = _hill_powers(k, z, p["n"])
+    return k.xp.where(z > 1, 1 / (1 + high), low / (1 + low))
+
+
+def _hill_powers(k: Any, z: Value, n: Any) -> tuple[Value, Value]:
+    """Return zⁿ where z < 1 and z⁻ⁿ where z > 1."""
+    return k.power(k.minimum(z, 1.0), n), k.power(k.maximum(z, 1.0), -n)
+
+
+def _hill_rest(k: Any, z: Value, p: Parameters) -> Value:
+    """Return zⁿ⁻¹/(1 + zⁿ)."""
+    low, high = _hill_powers(k, z, p["n"])
+    left = k.power(k.minimum(z, 1.0), p["n"] - 1) / (1 + low)
+    return k.xp.where(z > 1, 1 / (1 + high) / k.maximum(z, 1.0), left)
+
+
+def hill_slope(k: Any, z: Value, p: Parameters) -> Value:
+    """Return the derivative of zⁿ/(1 + zⁿ)."""
+    low, high = _hill_powers(k, z, p["n"])
+    return p["n"] * _hill_rest(k, z, p) * k.xp.where(z > 1, high / (1 + high), 1 / (1 + low))
+
+
+def hill_bend(k: Any, z: Value, p: Parameters) -> Value:
+    """Return the second derivative of zⁿ/(1 + zⁿ)."""
+    n = p["n"]
+    low, high = _hill_powers(k, z, n)
+    near, far = k.minimum(z, 1.0), k.maximum(z, 1.0)
+    left = k.times(k.power(near, n - 2), n - 1) - (n + 1) * k.power(near, 2 * n - 2)
+    right = high / far * ((n - 1) * high - (n + 1)) / far
+    return n * k.xp.where(z > 1, right / (1 + high) ** 3, left / (1 + low) ** 3)
+
+
+def hill_growth(k: Any, z: Value, p: Parameters) -> Value:
+    """Return (n - 1 - 2n·hill(z))/z."""
+    return k.times(1 / z, p["n"] - 1) - 2 * p["n"] * _hill_rest(k, z, p)
+
+
 def step(k: Any, z: Value, _: Parameters) -> Value:
     """Return 1 where z > 0, else 0; NaN stays."""
     return k.xp.where(z != z, z, k.step(z))
