@@ -44,7 +44,7 @@ POWER_LISTED = 4  # so many derivatives of a power are chain functions of their 
 INF = math.inf
 ZERO = Polynomial({})
 z, y, t, c, s, n, d, u, e, E, H, B, S, r, g, w, h = variables("z y t c s n d u e E H B S r g w h")
-l, D, R, P = variables("l D R P")
+L, D, R = variables("L D R")
 phi, Phi, alpha, slope, low, high, offset = variables("phi Phi alpha slope low high offset")
 
 
@@ -432,10 +432,10 @@ SMOOTH = (
         "exp_base",
         y,
         (
-            Element("y", h * h * l, lambda k, z, p: k.power(p["base"], z), turning=()),
+            Element("y", h * h * L, lambda k, z, p: k.power(p["base"], z), turning=()),
             # its square root, so that derivatives do not overflow where the function alone does
-            Element("h", h * l / 2, lambda k, z, p: k.power(p["base"], z / 2), turning=()),
-            Element("l", ZERO, _log_of_base),
+            Element("h", h * L / 2, lambda k, z, p: k.power(p["base"], z / 2), turning=()),
+            Element("L", ZERO, _log_of_base),
         ),
         parameters={"base": 2},
         range=(0, INF),
@@ -486,9 +486,9 @@ SMOOTH = (
         (
             Element("h", D, _hill, special.hill, turning=()),
             Element("D", E, _hill_slope, special.hill_slope),
-            Element("E", E * R - 2 * l * D * D * r - E * r, _hill_bend, special.hill_bend),
-            Element("R", -2 * l * D * r - R * r, _hill_growth, special.hill_growth),
-            Element("l", ZERO, lambda k, z, p: p["n"] + 0),
+            Element("E", E * R - 2 * L * D * D * r - E * r, _hill_bend, special.hill_bend),
+            Element("R", -2 * L * D * r - R * r, _hill_growth, special.hill_growth),
+            Element("L", ZERO, lambda k, z, p: p["n"] + 0),
             RECIPROCAL,
         ),
         parameters={"n": 1},

@@ -33,7 +33,7 @@ from neuralgebra.functions.activation import Definition, Element, Kink, Row, reg
 from neuralgebra.functions.catalogue import GELU_CUBE, INF, LOGISTIC, SECH2, TANH, ZERO, _root
 from neuralgebra.functions.polynomial import Polynomial, variables
 
-__all__ = ["CONJUGATES", "ROWS"]
+__all__ = ["CONJUGATES", "LIMITS", "ROWS"]
 
 z, y, g, h, p, q, m, n, s, e, c, r, t, d, a, B = variables("z y g h p q m n s e c r t d a B")
 
@@ -54,7 +54,7 @@ def _element(
     return Element(name, derivative, _of_u(of_u), stable, turning)
 
 
-# Parts that several rows share. In definitions exp(-u) is preferred to exp(u), which leaves the reach of balls. --------
+# Parts that several rows share. In definitions exp(-u) is preferred to exp(u), which leaves the reach of balls.
 
 
 def _on(k: Any, u: Any) -> Any:
@@ -129,6 +129,10 @@ def _gelu_tanh_slope(k: Any, z: Any, p: Any) -> Any:
     return _inner_slope(1)(k, z, p) * _of_inner(special.sigmoid_of_minus)(k, z, p)
 
 
+def _gelu_tanh_off(k: Any, u: Any) -> Any:
+    return _off(k, _inner(k, u))
+
+
 def _gelu_tanh_bend(k: Any, u: Any) -> Any:
     return _inner(k, u, 2) - _inner(k, u, 1) ** 2 * _on(k, _inner(k, u))
 
@@ -166,7 +170,7 @@ U2 = _element("c", 2 * c, lambda k, u: u * u, forms.square)
 G_TANH = _element("g", -g * p, _tanh_slope, forms.tanh_slope)
 P_TANH = _element("p", p + 1 - g * g, lambda k, u: _coth(k, 2 * u) - 1, forms.tanh_bend)
 
-# The edge of hardsigmoid -----------------------------------------------------------------------------------------------
+# The edge of hardsigmoid ----------------------------------------------------------------------------------------------
 
 
 def _logarithm(value: Any) -> Any:
@@ -447,6 +451,16 @@ ROWS = (
 
 for _row in ROWS:
     register(_row)
+
+LIMITS: Mapping[str, tuple[sympy.Expr, sympy.Expr]] = {
+    **{row.name: (-sympy.oo, sympy.oo) for row in ROWS},
+    **dict.fromkeys(("log∘tanh∘exp", "log∘erf∘exp"), (-sympy.oo, sympy.Integer(0))),
+    **dict.fromkeys(("log∘sigmoid∘exp", "log∘hardsigmoid∘exp"), (-sympy.log(2), sympy.Integer(0))),
+    "log∘softplus∘exp": (sympy.log(sympy.log(2)), sympy.oo),
+    "log∘arctan∘exp": (-sympy.oo, sympy.log(sympy.pi / 2)),
+    "log∘cosh∘exp": (sympy.Integer(0), sympy.oo),
+}
+"""Values at the ends of the domain, at the default parameters."""
 
 CONJUGATES: Mapping[str, Row] = {row.name.split("∘")[1]: row for row in ROWS}
 """The rows by σ."""
