@@ -116,8 +116,6 @@ class Relaxation:
         weight, bias, off = self.weights[place]
         low, high = affine(weight, bias, *given[0])
         if off is None:
-            still = ~weight.any(axis=1)  # constants, to which nothing is added
-            low[:, still] = high[:, still] = 0.0 if bias is None else bias[still]
             return low, high
         lost = self.middles[node.inputs[0]].size @ off.T
         return np.nextafter(low - lost, -np.inf), np.nextafter(high + lost, np.inf)
