@@ -43,7 +43,6 @@ _PIECEWISE = ("relu", "leaky_relu", "prelu")
 _ATTEMPTS = ((0.995, 12.0), (0.7, 12.0), (0.7, 600.0), (0.7, 3e4), (0.4, 2e5), (0.2, 1e6))
 _WIDENINGS, _WIDEST = 6, 0.01  # of ranges by errors of values: how often, and by which part of them at first
 _HOPELESS = 1e6  # times the tolerance: further attempts would not come so far
-_FAR = 20  # times the tolerance: an attempt that is no better is the last
 _FEW = 4  # neurons of a product that centred ranges make no fewer
 _MOST_NUMBERS = 2_000_000  # of the layers
 _ONE = Rationals().scalar(1)
@@ -118,19 +117,17 @@ class Compiler:
         """Return the layers of the largest share of the tolerance for gates that leaves enough for the rest."""
         if self.tol is None:
             return self._made()
-        least, idle = math.inf, 0
+        least = math.inf
         for share, self.care in _ATTEMPTS:
             if (inherent := self._inherent()) > self.tol:
                 least = inherent
                 break
             self.share = share / max(1, self.units)
             made = self._made()
-            found = float(made.executed.max())
-            idle = 0 if found < least / 2 else idle + 1
-            least = min(least, found)
+            least = min(least, float(made.executed.max()))
             if least <= self.tol:
                 return made
-            if least > _HOPELESS * self.tol or (idle and least > _FAR * self.tol):
+            if least > _HOPELESS * self.tol:
                 break
         raise NotCertifiedError(
             f"tol={self.tol:g} received; {least:.3g} is what is proven of plain layers of {self.function} in "
