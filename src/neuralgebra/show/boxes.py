@@ -3,9 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from functools import cached_property
 
-from neuralgebra.network.layers import Concatenate, Elementwise, Maximum, Mixing, Multiply, PowerProduct, Select, Softmax
-from neuralgebra.show.items import HIDDEN, OUTPUT, Item, sign_of, style_of
+from neuralgebra.network.layers import (
+    Concatenate,
+    Elementwise,
+    Maximum,
+    Mixing,
+    Multiply,
+    PowerProduct,
+    Select,
+    Softmax,
+)
+from neuralgebra.show.items import HIDDEN, OUTPUT, Item, items_of, sign_of, style_of
 from neuralgebra.show.layout import Box, Placement
 from neuralgebra.show.lettering import Label, cut, joined, plain, width
 from neuralgebra.show.scene import BLACK, Group, Part, Path, Point, Rectangle, Style, Text
@@ -30,6 +40,7 @@ class Boxes(View):
         """Return the room that an item needs."""
         labels = [self._domain(w) for w in item.wires]
         lead = max([20.0, *(width(label, SMALL) + 16 for label in labels)])
+        lead += 0.0 if self.sketch.is_chain else 16.0
         lines, w = self.lines(item), 2 * _RADIUS
         h = max(20.0, len(lines) * _LINE + 8)
         if item.key in (INPUT, OUTPUT):
@@ -39,7 +50,9 @@ class Boxes(View):
         elif isinstance(item.layer, Concatenate):
             w, h = 5.0, 16.0 * max(2, len(item.inputs))
         elif not _round(item):
-            w = max(30.0, widest(lines) + (26 if weighted(item.layer) else 18))
+            w = max(
+                30.0, widest(lines) + (26 if weighted(item.layer) else 18) + max(0.0, self._overhang(item) - _RADIUS)
+            )
         return Box(item.key, item.inputs, w, h, lead, 8.0)
 
     def lines(self, item: Item) -> list[Label]:
@@ -78,28 +91,45 @@ class Boxes(View):
 
     def area(self, item: Item, at: Point, box: Box) -> Area:
         """Return what an item covers."""
-        left = 13.0 if weighted(item.layer) else 6.0
-        return at[0] - box.width / 2 - left, at[1] - box.height / 2 - 6, at[0] + box.width / 2 + 6, at[1] + box.height / 2 + 6
+        left, high = self._overhang(item) + 6, box.height / 2 + 6
+        return at[0] - box.width / 2 - left, at[1] - high, at[0] + box.width / 2 + 6, at[1] + high
 
     # Painting ---------------------------------------------------------------------------------------------------
 
     def paint(self, item: Item, at: Point, box: Box, placement: Placement) -> Iterator[Part]:
         """Yield the wires that lead to an item, and the item."""
-        for position, (wire_in, dy) in enumerate(zip(item.wires, _ports(item, box), strict=True)):
-            pieces = placement.routes[item.key, position]
-            yield Group(tuple(self._wire(wire_in, pieces, dy, item)), "wire")
+        routes = [placement.routes[item.key, i] for i in range(len(item.inputs))]
+        for position, dy in enumerate(_ports(item, box, [pieces[-1][-2][1] for pieces in routes])):
+            yield Group(tuple(self._wire(item, position, routes[position], dy)), "wire")
         yield Group(tuple(self._body(item, at, box)), _kind(item), self.title(item))
 
-    def _wire(self, wire_in: int, pieces: Sequence[Sequence[Point]], dy: float, item: Item) -> Iterator[Part]:
-        *others, last = pieces
+    def _wire(self, item: Item, position: int, pieces: Sequence[Sequence[Point]], dy: float) -> Iterator[Part]:
+        label = self._domain(item.wires[position])
+        x, y = pieces[0][0]
+        *others, last = ((pieces[0][0], (x + width(label, SMALL) + 6, y), *pieces[0][1:]), *pieces[1:])
         for piece in others:
             yield from wire(piece)
             yield from _head(piece[-1])
-        end = (last[-1][0] - (_RADIUS if weighted(item.layer) else 0.0), last[-1][1] + dy)
+        end = (last[-1][0] - self._overhang(item), last[-1][1] + dy)
         yield from wire([*last[:-1], (end[0] - 5, end[1])])
         yield from _head(end)
-        x, y = pieces[0][0]
-        yield Text((x + 4, y - 5), self._domain(wire_in), SMALL, "start")
+        if (item.key, position) in self._labelled:
+            yield Text((x + 4, y - 5), label, SMALL, "start")
+
+    @cached_property
+    def _labelled(self) -> frozenset[tuple[int, int]]:
+        """For each wire the first that takes it."""
+        found: dict[int, tuple[int, int]] = {}
+        for item in items_of(self.sketch, self.merged):
+            for position, key in enumerate(item.wires):
+                found.setdefault(key, (item.key, position))
+        return frozenset(found.values())
+
+    def _overhang(self, item: Item) -> float:
+        """Return how far the sign of an operation stands out to the left."""
+        if isinstance(item.layer, Mixing):
+            return width(self.names.function(item.layer.function), SMALL) / 2 + 4
+        return _RADIUS if weighted(item.layer) and not _round(item) else 0.0
 
     def _body(self, item: Item, at: Point, box: Box) -> Iterator[Part]:
         layer, style, lines = item.layer, style_of(item.layer), self.lines(item)
@@ -159,17 +189,16 @@ def _names(item: Item, at: Point, box: Box, lines: Sequence[Label]) -> Iterator[
         yield Text((x, y), line, FONT, "end" if first else "start")
 
 
-def _ports(item: Item, box: Box) -> list[float]:
-    """Return how far above or below its middle each wire reaches an item."""
+def _ports(item: Item, box: Box, heights: Sequence[float]) -> list[float]:
+    """Return how far above or below its middle each wire reaches an item; in any order where that does not matter."""
     n = len(item.inputs)
     room = box.height - 8 if not _round(item) else 1.2 * _RADIUS
     step = min(16.0, room / max(n - 1, 1))
-    return [(i - (n - 1) / 2) * step for i in range(n)]
+    order = sorted(range(n), key=lambda i: heights[i]) if _round(item) and sign_of(item) != "−" else list(range(n))
+    return [(order.index(i) - (n - 1) / 2) * step for i in range(n)]
 
 
 def _head(at: Point) -> Iterator[Part]:
     """Yield the tip of an arrow to the right."""
     x, y = at
     yield Path(((x, y), (x - 6, y - 2.8), (x - 6, y + 2.8)), Style(None, BLACK), closed=True)
-
-

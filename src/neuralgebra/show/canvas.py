@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 from neuralgebra.errors import MissingExtra
-from neuralgebra.show.lettering import Run, visible
+from neuralgebra.show.lettering import Run, ends, visible
 from neuralgebra.show.scene import Circle, Line, Path, Point, Rectangle, Scene, Style, Text
 
 __all__ = ["painted"]
@@ -62,7 +62,7 @@ def _matplotlib() -> Any:
         import matplotlib.patches
         import matplotlib.path
         import matplotlib.text
-        import matplotlib.textpath  # noqa: F401
+        import matplotlib.textpath
     except ImportError:
         raise MissingExtra(
             "PNG and PDF need matplotlib, which is missing: pip install 'neuralgebra[plot]'\nSVG needs nothing."
@@ -112,12 +112,12 @@ def _look(style: Style) -> dict[str, Any]:
 
 def _letters(mpl: Any, text: Text) -> Iterator[Any]:
     """Yield one text for each run, from left to right: their widths are measured."""
-    advance = [_measured(mpl, run, text.size) for run in text.label]
-    offset = -sum(advance) * {"start": 0.0, "middle": 0.5, "end": 1.0}[text.anchor]
+    places = ends(text.label, lambda run: _measured(mpl, run, text.size))
+    offset = -places[-1][1] * {"start": 0.0, "middle": 0.5, "end": 1.0}[text.anchor]
     place: Callable[[float, float], Point] = _upright(text.at) if text.upright else _turned(text.at)
-    for run, width in zip(text.label, advance, strict=True):
+    for run, (start, _) in zip(text.label, places, strict=False):
         yield mpl.text.Text(
-            *place(offset, run.rise * text.size),
+            *place(offset + start, run.rise * text.size),
             visible(run.text),
             fontproperties=_font(mpl, run, text.size),
             color=text.color,
@@ -125,7 +125,6 @@ def _letters(mpl: Any, text: Text) -> Iterator[Any]:
             rotation_mode="anchor",
             parse_math=False,
         )
-        offset += width
 
 
 def _upright(at: Point) -> Callable[[float, float], Point]:

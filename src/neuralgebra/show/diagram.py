@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from neuralgebra.errors import UsageError, shown
-from neuralgebra.network.layers import Mixing, PowerProduct
+from neuralgebra.network.layers import Layer, Mixing, PowerProduct
 from neuralgebra.network.network import Network
 from neuralgebra.show.boxes import Boxes
 from neuralgebra.show.items import Item, items_of, shortened, style_of
-from neuralgebra.show.layout import Box, Placement, columns_of, placed, spread
-from neuralgebra.show.lettering import Label, joined, plain, width
+from neuralgebra.show.layout import Box, Placement, columns_of, placed, spread, wrapped
+from neuralgebra.show.lettering import Label, plain, width
 from neuralgebra.show.neurons import MOST, Neurons
 from neuralgebra.show.picture import Picture
 from neuralgebra.show.scene import Group, Line, Part, Point, Scene, Text, shifted
@@ -154,9 +154,12 @@ class Drawing:
         """Return a drawing whose places are found for itself."""
         items = items_of(view.sketch, view.merged)
         items = shortened(items, columns_of([_bare(item) for item in items]), view.most)
-        boxes = {item.key: view.box(item) for item in items}
-        columns = columns_of(list(boxes.values()))
-        return cls.at(view, items, columns, spread(list(boxes.values()), columns))
+        boxes = [view.box(item) for item in items]
+        columns = columns_of(boxes)
+        found = cls.at(view, items, columns, spread(boxes, columns))
+        if view.wrapped is None or not view.sketch.is_chain:
+            return found
+        return replace(found, placement=wrapped(boxes, found.placement, view.wrapped))
 
     @classmethod
     def at(cls, view: View, items: Sequence[Item], columns: Mapping[int, int], middles: Mapping[int, float]) -> Drawing:
@@ -202,9 +205,7 @@ class Drawing:
         """Yield what is drawn, wires under the items."""
         over: list[Part] = []
         for item in self.items:
-            *lines, body = self.view.paint(
-                item, self.placement.centers[item.key], self.boxes[item.key], self.placement
-            )
+            *lines, body = self.view.paint(item, self.placement.centers[item.key], self.boxes[item.key], self.placement)
             yield from lines
             over.append(body)
         yield from over
@@ -218,6 +219,7 @@ def legend_of(sketches: Sequence[Sketch], names: Names, x: float, y: float) -> t
     """Return the lines below a picture that say what letters and lines mean; where they end, and how wide they are."""
     parts: list[Part] = []
     wide = 0.0
+    y += 4.0
     for label, whole in dict.fromkeys(line for sketch in sketches for line in names.legend(sketches)):
         y += _LINE
         parts.append(Group((Text((x, y), label, SMALL, "start"),), "legend", whole))
@@ -231,13 +233,11 @@ def legend_of(sketches: Sequence[Sketch], names: Names, x: float, y: float) -> t
     return parts, y, wide
 
 
-def _kinds(sketches: Iterable[Sketch]) -> Iterator[tuple[PowerProduct | Mixing, Label]]:
+def _kinds(sketches: Iterable[Sketch]) -> Iterator[tuple[Layer, Label]]:
     """Yield a layer of each kind that is not additive, and what it does."""
     layers = [layer for sketch in sketches for _, layer, _ in sketch.nodes]
-    for layer in [x for x in layers if isinstance(x, PowerProduct)][:1]:
-        yield layer, plain("product of powers")
-    for layer in [x for x in layers if isinstance(x, Mixing)][:1]:
-        yield layer, joined("sum between f⁻¹ and f")
+    for kind, text in ((PowerProduct, "product of powers"), (Mixing, "mixing by f: f(W f⁻¹(x) + b)")):
+        yield from ((layer, plain(text)) for layer in [x for x in layers if isinstance(x, kind)][:1])
 
 
 def framed(parts: Sequence[Part], area: tuple[float, float, float, float], title: str, text: str) -> Scene:

@@ -18,10 +18,10 @@ __all__ = ["HIDDEN", "OUTPUT", "Item", "items_of", "shortened", "sign_of", "styl
 OUTPUT, HIDDEN = -1, -2
 """Keys of the end, and of the dots; a layer has the wire that it gives for its key."""
 
-PURPLE, TEAL = "#9d4edd", "#0b7285"
+_PURPLE, _TEAL = "#9d4edd", "#0b7285"
 _STYLES = {
-    "PowerProduct": Style(PURPLE, width=1.1, dash=(5.0, 2.5)),
-    "Mixing": Style(TEAL, width=1.1, dash=(6.0, 2.0, 1.2, 2.0)),
+    "PowerProduct": Style(_PURPLE, width=1.1, dash=(5.0, 2.5)),
+    "Mixing": Style(_TEAL, width=1.1, dash=(6.0, 2.0, 1.2, 2.0)),
 }
 
 

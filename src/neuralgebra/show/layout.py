@@ -8,13 +8,14 @@ then moved as near to their neighbours as their distances allow (least squares o
 from __future__ import annotations
 
 import itertools
+import math
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from neuralgebra.show.scene import Point
 
-__all__ = ["Box", "Placement", "columns_of", "placed", "spread"]
+__all__ = ["Box", "Placement", "columns_of", "placed", "spread", "wrapped"]
 
 _SWEEPS = 8
 _BETWEEN = 18.0  # from one layer to the next in a column
@@ -113,6 +114,29 @@ def placed(boxes: Sequence[Box], columns: Mapping[int, int], middles: Mapping[in
         {box.key: (middles[columns[box.key]], found.y[box.key, -1]) for box in boxes},
         {(b.key, i): (found.route(u, b.key, middles),) for b in boxes for i, u in enumerate(b.inputs)},
     )
+
+
+def wrapped(boxes: Sequence[Box], placement: Placement, limit: float) -> Placement:
+    """Return a chain in rows of about equal width, none wider than a limit unless one box is."""
+    edges = [placement.centers[b.key][0] + b.width / 2 for b in boxes]
+    total = edges[-1]
+    count = math.ceil(total / limit)
+    if count < 2:
+        return placement
+    rows = [min(int(count * (edge - 1e-9) / total), count - 1) for edge in edges]
+    pitch = max(b.height for b in boxes) + _BETWEEN + 16
+    starts = {row: placement.centers[boxes[i].key][0] - boxes[i].width / 2 - boxes[i].lead * (row > 0)
+              for i, row in reversed(list(enumerate(rows)))}  # fmt: skip
+    centers, routes = {}, {}
+    for box, row, before in zip(boxes, rows, [0, *rows], strict=False):
+        x, y = placement.centers[box.key]
+        centers[box.key] = (x - starts[row], y + pitch * row)
+        if box.inputs:
+            (path,) = placement.routes[box.key, 0]
+            here, there = (tuple((x - starts[r], y + pitch * r) for x, y in path) for r in (before, row))
+            turn = ((there[-1][0] - box.lead, there[-1][1]), there[-1])
+            routes[box.key, 0] = (here,) if row == before else (here, turn)
+    return Placement(centers, routes)
 
 
 @dataclass
@@ -243,4 +267,3 @@ def _increasing(values: Sequence[float]) -> list[float]:
             total, count = pools.pop()
             pools[-1] = (pools[-1][0] + total, pools[-1][1] + count)
     return [total / count for total, count in pools for _ in range(count)]
-

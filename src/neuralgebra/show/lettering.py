@@ -6,11 +6,25 @@ No font is opened: widths are estimated, on the wide side, from the classes of l
 from __future__ import annotations
 
 import unicodedata
+from collections.abc import Callable
 from typing import NamedTuple, TypeAlias
 
 from neuralgebra.errors import shown
 
-__all__ = ["Label", "Run", "cut", "joined", "lower", "plain", "text_of", "upper", "variable", "visible", "width"]
+__all__ = [
+    "Label",
+    "Run",
+    "cut",
+    "ends",
+    "joined",
+    "lower",
+    "plain",
+    "text_of",
+    "upper",
+    "variable",
+    "visible",
+    "width",
+]
 
 _NARROW, _WIDE = frozenset("iljtfrI.,:;'|!()[]/ ·′-"), frozenset("mwMWℝ@%…→∘")
 _SMALL = 0.7
@@ -29,12 +43,15 @@ class Run(NamedTuple):
         Size, in sizes of the text.
     italic : bool
         Whether they are slanted, as variables are.
+    over : bool
+        Whether they start where the run before starts, as an exponent above an index does.
     """
 
     text: str
     rise: float = 0.0
     scale: float = 1.0
     italic: bool = False
+    over: bool = False
 
 
 Label: TypeAlias = tuple[Run, ...]
@@ -84,7 +101,22 @@ def cut(text: str, limit: int) -> str:
 
 def width(label: Label, size: float) -> float:
     """Return about how wide a label is, in the unit of its size."""
-    return size * sum(run.scale * sum(map(_advance, run.text)) for run in label)
+    return size * ends(label)[-1][1]
+
+
+def ends(label: Label, advance: Callable[[Run], float] | None = None) -> list[tuple[float, float]]:
+    """Return where each run starts, and how far the label reaches then, in sizes of the text."""
+    start = reach = 0.0
+    found = [(0.0, 0.0)] if not label else []
+    for run in label:
+        start = start if run.over else reach
+        reach = max(reach, start + (advance or _estimated)(run))
+        found.append((start, reach))
+    return found
+
+
+def _estimated(run: Run) -> float:
+    return run.scale * sum(map(_advance, run.text))
 
 
 def _advance(letter: str) -> float:

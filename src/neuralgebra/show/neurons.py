@@ -8,7 +8,16 @@ from typing import TypeAlias
 import numpy as np
 
 from neuralgebra.arithmetic.arrays import Arrays
-from neuralgebra.network.layers import Concatenate, Elementwise, Maximum, Mixing, Multiply, PowerProduct, Select, Softmax
+from neuralgebra.network.layers import (
+    Concatenate,
+    Elementwise,
+    Maximum,
+    Mixing,
+    Multiply,
+    PowerProduct,
+    Select,
+    Softmax,
+)
 from neuralgebra.network.linear import Linear
 from neuralgebra.show.items import HIDDEN, OUTPUT, Item, style_of
 from neuralgebra.show.layout import Box, Placement
@@ -53,7 +62,7 @@ class Neurons(View):
                 return max(26.0, widest(self.names.function(f) for f, _ in item.layer.activations) + 14)
             case Mixing():
                 return width(self.names.function(item.layer.function), SMALL) + 12
-            case Softmax() | Multiply():
+            case Softmax() | Multiply() if _title(item):
                 return width(plain(_title(item)), SMALL) + 10 if item.size == 1 else 22.0
             case Maximum():
                 return 34.0
@@ -65,8 +74,8 @@ class Neurons(View):
         """Return what an item covers, with the weights before it and the labels above."""
         reach = box.lead - 4 if weighted(item.layer) else 6.0
         high = (box.height - 14) / 2
-        above = 20.0 if weighted(item.layer) else 10.0
-        return at[0] - box.width / 2 - reach, at[1] - high + 4 - above, at[0] + box.width / 2 + 5, at[1] + high + 4
+        above, below = (14.0 if weighted(item.layer) else 4.0), (16.0 if item.layer is None else 3.0)
+        return at[0] - box.width / 2 - reach, at[1] - high - above, at[0] + box.width / 2 + 5, at[1] + high + below
 
     # Painting ---------------------------------------------------------------------------------------------------
 
@@ -80,7 +89,7 @@ class Neurons(View):
         edges = tuple(self._edges(item, at, box, placement))
         if edges:
             yield Group(edges, "edges")
-        yield Group(tuple(self._body(item, at, box)), _kind(item), self.title(item))
+        yield Group(tuple(self._body(item, at, box, placement)), _kind(item), self.title(item))
 
     def _arrive(self, item: Item, position: int, at: Point, box: Box, placement: Placement) -> Iterator[Part]:
         """Yield the straight wires, from where they start to where weights, or the item, begin."""
@@ -130,7 +139,7 @@ class Neurons(View):
             joined = {(i, before + i) for i in source}
         yield from sorted((i, j) for i, j in joined if i in source and j in target)
 
-    def _body(self, item: Item, at: Point, box: Box) -> Iterator[Part]:
+    def _body(self, item: Item, at: Point, box: Box, placement: Placement) -> Iterator[Part]:
         if item.key in (INPUT, OUTPUT):
             yield from self._end(item, at, box)
         elif item.key == HIDDEN:
@@ -140,7 +149,7 @@ class Neurons(View):
             yield from _blocks(item, at, box)
         else:
             yield from self._nodes(item, at, box)
-            yield from self._labels(item, at, box)
+            yield from self._labels(item, at, box, placement)
 
     def _end(self, item: Item, at: Point, box: Box) -> Iterator[Part]:
         first = item.key == INPUT
@@ -153,9 +162,7 @@ class Neurons(View):
                 continue
             yield Circle((x, at[1] + dy), 2.2, Style(None, BLACK))
             (label,) = name_labels([names[i]], _NAME)
-            text = Text(
-                (x - 9 if first else x + 9, at[1] + dy + 4), label, FONT, "end" if first else "start", BLACK
-            )
+            text = Text((x - 9 if first else x + 9, at[1] + dy + 4), label, FONT, "end" if first else "start", BLACK)
             yield Group((text,), "name", visible(names[i])) if text_of(label) != names[i] else text
         if domain := self.sketch.domains.get(INPUT if first else self.sketch.output):
             below = at[1] + _height(item.size) / 2 + 10
@@ -184,7 +191,7 @@ class Neurons(View):
                 sign = "×" if isinstance(layer, PowerProduct) else "·" if isinstance(layer, Multiply) else "+"
                 yield from node(at, _RADIUS, sign, style)
 
-    def _labels(self, item: Item, at: Point, box: Box) -> Iterator[Part]:
+    def _labels(self, item: Item, at: Point, box: Box, placement: Placement) -> Iterator[Part]:
         """Yield the weight above its lines, and the bias above the nodes."""
         layer = weighted(item.layer)
         if layer is None:
@@ -192,7 +199,13 @@ class Neurons(View):
         color = style_of(layer).stroke or BLACK
         top_in, top_out = (_height(n) / 2 - _PITCH / 2 for n in (self.sketch.sizes[item.wires[0]], item.size))
         middle = at[0] - box.width / 2 - box.lead / 2
-        yield Text((middle, at[1] - (top_in + top_out) / 2 - 7), self.names.weight(layer), FONT, color=color)
+        first, last = placement.routes[item.key, 0][0][-2][1] - top_in, at[1] - top_out
+        yield Text(
+            (middle, (first + last) / 2 - 7 - 9 * abs(first - last) / box.lead),
+            self.names.weight(layer),
+            FONT,
+            color=color,
+        )
         if label := self.names.bias(layer):
             yield Text((at[0], at[1] - top_out - _RADIUS - 6), label, SMALL, color=color)
 
@@ -259,6 +272,5 @@ def _there(weight: Linear, source: Sequence[int], target: Sequence[int]) -> np.n
     """Return which entries of a matrix are not zero, (source, target): its columns are images of unit vectors."""
     units = np.zeros((len(source), weight.columns))
     units[np.arange(len(source)), list(source)] = 1
-    return np.asarray(weight.apply(Arrays.of(units), units))[:, list(target)] != 0
-
-
+    images: np.ndarray = weight.apply(Arrays.of(units), units)
+    return np.not_equal(images[:, list(target)], 0)

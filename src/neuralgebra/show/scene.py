@@ -11,9 +11,22 @@ from dataclasses import dataclass, field, replace
 from typing import TypeAlias
 from xml.sax.saxutils import escape, quoteattr
 
-from neuralgebra.show.lettering import Label, Run, visible
+from neuralgebra.show.lettering import Label, ends, visible
 
-__all__ = ["BLACK", "Circle", "Group", "Line", "Part", "Path", "Point", "Rectangle", "Scene", "Style", "Text", "shifted"]
+__all__ = [
+    "BLACK",
+    "Circle",
+    "Group",
+    "Line",
+    "Part",
+    "Path",
+    "Point",
+    "Rectangle",
+    "Scene",
+    "Style",
+    "Text",
+    "shifted",
+]
 
 BLACK = "#000000"
 Point: TypeAlias = tuple[float, float]
@@ -242,12 +255,15 @@ def _text(text: Text) -> str:
     anchor = "" if text.anchor == "start" else f' text-anchor="{text.anchor}"'
     head = f'<text x="{x}" y="{y}" font-size="{_number(text.size)}"{anchor} fill="{text.color}"{turn}>'
     rises = [0.0, *(run.rise for run in text.label)]
-    return head + "".join(_run(run, last, text.size) for run, last in zip(text.label, rises, strict=False)) + "</text>"
+    runs = (_run(text.label, i, rises[i], text.size) for i in range(len(text.label)))
+    return head + "".join(runs) + "</text>"
 
 
-def _run(run: Run, last: float, size: float) -> str:
-    shift = _number((last - run.rise) * size)
+def _run(label: Label, i: int, last: float, size: float) -> str:
+    run, places = label[i], ends(label)
+    shift, back = _number((last - run.rise) * size), places[i][0] - places[i - 1][1]
     found = {
+        "dx": _number(back * size) if run.over else None,
         "dy": shift if shift != "0" else None,
         "font-size": _number(run.scale * size) if run.scale != 1 else None,
         "font-style": "italic" if run.italic else None,

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
 
 from neuralgebra.functions.activation import Activation
 from neuralgebra.functions.row import AFTER
@@ -80,7 +79,7 @@ class Sketch:
             output, sizes, ranges = graph.output, dict(graph.sizes), graph.ranges
         else:
             nodes = tuple((i, node.layer, node.inputs) for i, node in enumerate(network.nodes, 1))
-            output, sizes, ranges = network.output, dict(enumerate(network.sizes)), _ranges(network)
+            output, sizes, ranges = network.output, dict(enumerate(network.sizes)), dict(enumerate(_ranges(network)))
         found = {wire: _domain(ranges[wire]) for wire in (INPUT, *(wire for wire, _, _ in nodes))}
         return cls(nodes, output, sizes, network.input_names, network.output_names, found | dict(domains or {}))
 
@@ -191,4 +190,5 @@ def domain_label(domain: str, size: int) -> Label:
     base, below = (domain[:1], domain[1:]) if domain.startswith("ℝ") else (cut(domain, 16), "")
     low = tuple(run._replace(text=cut(run.text, 12)) for run in joined(plain(below)) if below)
     small = tuple(run._replace(rise=-0.2, scale=0.7) for run in low)
-    return joined(base, small, upper(f"{size:,}" if size > 1 else ""))
+    high = tuple(run._replace(over=bool(small)) for run in upper(f"{size:,}" if size > 1 else ""))
+    return joined(base, small, high)

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import TypeAlias
+from typing import ClassVar, TypeAlias
 
-from neuralgebra.network.layers import Mixing, PowerProduct
-from neuralgebra.show.items import Item, style_of
+from neuralgebra.show.items import Item
 from neuralgebra.show.layout import Box, Placement
 from neuralgebra.show.lettering import Label, cut, joined, plain, width
 from neuralgebra.show.scene import BLACK, Circle, Line, Part, Path, Point, Rectangle, Style, Text
@@ -37,9 +37,9 @@ class View:
     sketch: Sketch
     names: Names
 
-    merged = False
-    most = 24  # columns
-    wrapped: float | None = None  # width at which a chain goes on in the next row
+    merged: ClassVar[bool] = False
+    most: ClassVar[int] = 24  # columns
+    wrapped: ClassVar[float | None] = None  # width at which a chain goes on in the next row
 
     def box(self, item: Item) -> Box:
         """Return the room that an item needs."""
@@ -102,7 +102,7 @@ def wire(points: Sequence[Point], style: Style = THIN) -> Iterator[Part]:
 
 def _bent(points: Sequence[Point]) -> tuple[Point, ...]:
     found = [points[0]]
-    for (a, b), (c, d) in zip(points, points[1:], strict=False):
+    for (a, b), (c, d) in itertools.pairwise(points):
         half = (a + c) / 2
         found += [(half, b), (half, d), (c, d)]
     return tuple(found)
@@ -129,15 +129,3 @@ def _slanted(letter: str, index: str) -> Iterable[Label]:
 def widest(labels: Iterable[Label], size: float = FONT) -> float:
     """Return the width of the widest label."""
     return max((width(label, size) for label in labels), default=0.0)
-
-
-def key_lines(items: Iterable[Item]) -> list[tuple[Style, str, Label]]:
-    """Return what the kinds of lines mean, where there are others than sums: style, sign and text."""
-    layers = [item.layer for item in items]
-    found: list[tuple[Style, str, Label]] = []
-    if any(isinstance(layer, PowerProduct) for layer in layers):
-        found.append((style_of(next(x for x in layers if isinstance(x, PowerProduct))), "×", plain("∏ x^w")))
-    if any(isinstance(layer, Mixing) for layer in layers):
-        found.append((style_of(next(x for x in layers if isinstance(x, Mixing))), "", plain("f(W f⁻¹(x) + b)")))
-    return found
-
