@@ -15,12 +15,26 @@ from neuralgebra.network.layers import (
     Select,
     Softmax,
 )
-from neuralgebra.show.items import HIDDEN, OUTPUT, Item, items_of, sign_of, style_of
+from neuralgebra.show.items import OUTPUT, Item, items_of, sign_of, style_of
 from neuralgebra.show.layout import Box, Placement
 from neuralgebra.show.lettering import Label, cut, joined, plain, width
 from neuralgebra.show.scene import BLACK, Group, Part, Path, Point, Rectangle, Style, Text
 from neuralgebra.show.sketch import INPUT, domain_label, weighted
-from neuralgebra.show.view import FONT, SMALL, WHITE, Area, View, dots, name_labels, node, pill, widest, wire
+from neuralgebra.show.view import (
+    FONT,
+    SMALL,
+    WHITE,
+    Area,
+    View,
+    count,
+    dots,
+    kind,
+    name_labels,
+    node,
+    pill,
+    widest,
+    wire,
+)
 
 __all__ = ["Boxes"]
 
@@ -39,14 +53,14 @@ class Boxes(View):
     def box(self, item: Item) -> Box:
         """Return the room that an item needs."""
         labels = [self._domain(w) for w in item.wires]
-        lead = max([20.0, *(width(label, SMALL) + 16 for label in labels)])
+        lead = max([20.0, *(width(label, SMALL) + 19 for label in labels)])
         lead += 0.0 if self.sketch.is_chain else 16.0
         lines, w = self.lines(item), 2 * _RADIUS
         h = max(20.0, len(lines) * _LINE + 8)
         if item.key in (INPUT, OUTPUT):
             w = widest(lines) + 6
-        elif item.key == HIDDEN:
-            w = max(40.0, width(plain(f"{item.hidden:,} layers"), SMALL))
+        elif item.hidden:
+            w = max(40.0, width(plain(count(item.hidden)), SMALL))
         elif isinstance(item.layer, Concatenate):
             w, h = 5.0, 16.0 * max(2, len(item.inputs))
         elif not _round(item):
@@ -58,7 +72,7 @@ class Boxes(View):
     def lines(self, item: Item) -> list[Label]:
         """Return the text of an item, line by line."""
         layer, matrix = item.layer, weighted(item.layer)
-        if _round(item) or item.key == HIDDEN or isinstance(layer, Concatenate):
+        if _round(item) or item.hidden or isinstance(layer, Concatenate):
             return []
         if layer is None:
             return _ends(self.sketch.output_names if item.key == OUTPUT else self.sketch.input_names)
@@ -92,7 +106,7 @@ class Boxes(View):
     def area(self, item: Item, at: Point, box: Box) -> Area:
         """Return what an item covers."""
         left, high = self._overhang(item) + 6, box.height / 2 + 6
-        return at[0] - box.width / 2 - left, at[1] - high, at[0] + box.width / 2 + 6, at[1] + high
+        return at[0] - box.width / 2 - left, at[1] - high, at[0] + box.width / 2 + 3, at[1] + high
 
     # Painting ---------------------------------------------------------------------------------------------------
 
@@ -101,12 +115,12 @@ class Boxes(View):
         routes = [placement.routes[item.key, i] for i in range(len(item.inputs))]
         for position, dy in enumerate(_ports(item, box, [pieces[-1][-2][1] for pieces in routes])):
             yield Group(tuple(self._wire(item, position, routes[position], dy)), "wire")
-        yield Group(tuple(self._body(item, at, box)), _kind(item), self.title(item))
+        yield Group(tuple(self._body(item, at, box)), kind(item), self.title(item))
 
     def _wire(self, item: Item, position: int, pieces: Sequence[Sequence[Point]], dy: float) -> Iterator[Part]:
         label = self._domain(item.wires[position])
         x, y = pieces[0][0]
-        *others, last = ((pieces[0][0], (x + width(label, SMALL) + 6, y), *pieces[0][1:]), *pieces[1:])
+        *others, last = ((pieces[0][0], (x + width(label, SMALL) + 9, y), *pieces[0][1:]), *pieces[1:])
         for piece in others:
             yield from wire(piece)
             yield from _head(piece[-1])
@@ -114,7 +128,7 @@ class Boxes(View):
         yield from wire([*last[:-1], (end[0] - 5, end[1])])
         yield from _head(end)
         if (item.key, position) in self._labelled:
-            yield Text((x + 4, y - 5), label, SMALL, "start")
+            yield Text((x + 7, y - 5), label, SMALL, "start")
 
     @cached_property
     def _labelled(self) -> frozenset[tuple[int, int]]:
@@ -135,9 +149,9 @@ class Boxes(View):
         layer, style, lines = item.layer, style_of(item.layer), self.lines(item)
         if item.key in (INPUT, OUTPUT):
             yield from _names(item, at, box, lines)
-        elif item.key == HIDDEN:
+        elif item.hidden:
             yield from dots(at, flat=True)
-            yield Text((at[0], at[1] + 18), plain(f"{item.hidden:,} layers"), SMALL)
+            yield Text((at[0], at[1] + 18), plain(count(item.hidden)), SMALL)
         elif _round(item):
             yield from node(at, _RADIUS, sign_of(item) or "·", style)
         elif weighted(layer):
@@ -168,11 +182,6 @@ def _round(item: Item) -> bool:
     """Return whether an item is a sign in a circle: a sum of wires, or a product coordinate by coordinate."""
     product = isinstance(item.layer, Multiply) and item.layer.shape is None
     return product or (len(item.inputs) > 1 and bool(sign_of(item)))
-
-
-def _kind(item: Item) -> str:
-    names = {INPUT: "input", OUTPUT: "output", HIDDEN: "dots"}
-    return type(item.layer).__name__.lower() if item.layer is not None else names[item.key]
 
 
 def _ends(names: Sequence[str]) -> list[Label]:

@@ -69,7 +69,8 @@ def draw(
 
     Examples
     --------
-    >>> f = Network.from_layers([([[1, 2], [3, 4]], [5, 6]), ([[1, 1]], None)], "tanh")
+    >>> import neuralgebra as na
+    >>> f = na.Network.from_layers([([[1, 2], [3, 4]], [5, 6]), ([[1, 1]], None)], "tanh")
     >>> f.draw()
     <Picture 346 x 104 pt: Network 2 to 1>
     """

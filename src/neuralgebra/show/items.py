@@ -13,10 +13,10 @@ from neuralgebra.network.linear import Kronecker
 from neuralgebra.show.scene import BLACK, Style
 from neuralgebra.show.sketch import INPUT, Sketch
 
-__all__ = ["HIDDEN", "OUTPUT", "Item", "items_of", "shortened", "sign_of", "style_of"]
+__all__ = ["HIDDEN", "OUTPUT", "Item", "items_of", "quietened", "shortened", "sign_of", "style_of"]
 
 OUTPUT, HIDDEN = -1, -2
-"""Keys of the end, and of the dots; a layer has the wire that it gives for its key."""
+"""Keys of the end and of the first dots, others below; a layer has the wire that it gives for its key."""
 
 _PURPLE, _TEAL = "#9d4edd", "#0b7285"
 _STYLES = {
@@ -109,6 +109,21 @@ def shortened(items: Sequence[Item], columns: Mapping[int, int], most: int) -> l
     dots = Item(HIDDEN, None, wires, wires, passing[wires[0]], (), lost)
     later = [replace(i, inputs=tuple(k if k in known else HIDDEN for k in i.inputs)) for i in right]
     return [*left, dots, *later]
+
+
+def quietened(items: Sequence[Item], columns: Mapping[int, int], runs: Sequence[range]) -> list[Item]:
+    """Return the items of a chain with dots in place of those in some runs of columns."""
+    found: list[Item] = []
+    for item in items:
+        run = next((i for i, run in enumerate(runs) if columns[item.key] in run), None)
+        before = (found[-1].key,) if found else ()
+        if run is None:
+            found.append(replace(item, inputs=before))
+        elif before == (HIDDEN - run,):
+            found[-1] = replace(found[-1], size=item.size, hidden=found[-1].hidden + 1)
+        else:
+            found.append(Item(HIDDEN - run, None, before, item.wires, item.size, (), 1))
+    return found
 
 
 def _taken(keys: set[int], items: Sequence[Item]) -> dict[int, int]:

@@ -19,12 +19,27 @@ from neuralgebra.network.layers import (
     Softmax,
 )
 from neuralgebra.network.linear import Linear
-from neuralgebra.show.items import HIDDEN, OUTPUT, Item, style_of
+from neuralgebra.show.items import OUTPUT, Item, style_of
 from neuralgebra.show.layout import Box, Placement
 from neuralgebra.show.lettering import plain, text_of, visible, width
 from neuralgebra.show.scene import BLACK, Circle, Group, Line, Part, Point, Rectangle, Style, Text
 from neuralgebra.show.sketch import INPUT, domain_label, weighted
-from neuralgebra.show.view import FONT, SMALL, THIN, WHITE, Area, View, dots, name_labels, node, pill, widest, wire
+from neuralgebra.show.view import (
+    FONT,
+    SMALL,
+    THIN,
+    WHITE,
+    Area,
+    View,
+    count,
+    dots,
+    kind,
+    name_labels,
+    node,
+    pill,
+    widest,
+    wire,
+)
 
 __all__ = ["MOST", "Neurons", "rows"]
 
@@ -57,7 +72,7 @@ class Neurons(View):
             return widest(name_labels([names[i] for i in rows(item.size) if i is not None], _NAME)) + 12
         match item.layer:
             case None:
-                return max(30.0, width(plain(_hidden(item)), SMALL))
+                return max(30.0, width(plain(count(item.hidden)), SMALL))
             case Elementwise():
                 return max(26.0, widest(self.names.function(f) for f, _ in item.layer.activations) + 14)
             case Mixing():
@@ -89,7 +104,7 @@ class Neurons(View):
         edges = tuple(self._edges(item, at, box, placement))
         if edges:
             yield Group(edges, "edges")
-        yield Group(tuple(self._body(item, at, box, placement)), _kind(item), self.title(item))
+        yield Group(tuple(self._body(item, at, box, placement)), kind(item), self.title(item))
 
     def _arrive(self, item: Item, position: int, at: Point, box: Box, placement: Placement) -> Iterator[Part]:
         """Yield the straight wires, from where they start to where weights, or the item, begin."""
@@ -102,6 +117,8 @@ class Neurons(View):
                 points = [(x, y + dy) for x, y in path[:-1]]
                 end = (stop, (path[-1][1] if stop == path[-1][0] else path[-2][1]) + dy)
                 yield from wire([*points, end])
+                if end[0] == stop != path[-1][0] and stop > path[-2][0] + 1:
+                    yield Circle(end, 1.5, Style(None, BLACK))
 
     def _stop(self, item: Item, at: Point, box: Box) -> float:
         """Return where weights begin, or the item where its wires lead straight to it."""
@@ -142,9 +159,11 @@ class Neurons(View):
     def _body(self, item: Item, at: Point, box: Box, placement: Placement) -> Iterator[Part]:
         if item.key in (INPUT, OUTPUT):
             yield from self._end(item, at, box)
-        elif item.key == HIDDEN:
-            yield from dots(at, flat=True)
-            yield Text((at[0], at[1] + 18), plain(_hidden(item)), SMALL)
+        elif item.hidden:
+            shown = rows(item.size)
+            for i, dy in zip(shown, _offsets(len(shown)), strict=True):
+                yield from dots((at[0], at[1] + dy), flat=True) if i is not None else ()
+            yield Text((at[0], at[1] + _height(item.size) / 2 + 8), plain(count(item.hidden)), SMALL)
         elif isinstance(item.layer, Softmax) or (isinstance(item.layer, Multiply) and item.layer.shape):
             yield from _blocks(item, at, box)
         else:
@@ -229,15 +248,6 @@ def _offsets(count: int) -> list[float]:
     return [(i - (count - 1) / 2) * _PITCH for i in range(count)]
 
 
-def _hidden(item: Item) -> str:
-    return f"{item.hidden:,} layers"
-
-
-def _kind(item: Item) -> str:
-    names = {INPUT: "input", OUTPUT: "output", HIDDEN: "dots"}
-    return type(item.layer).__name__.lower() if item.layer is not None else names[item.key]
-
-
 def _title(item: Item) -> str:
     if isinstance(item.layer, Softmax):
         return "log softmax" if item.layer.log else "softmax"
@@ -272,5 +282,6 @@ def _there(weight: Linear, source: Sequence[int], target: Sequence[int]) -> np.n
     """Return which entries of a matrix are not zero, (source, target): its columns are images of unit vectors."""
     units = np.zeros((len(source), weight.columns))
     units[np.arange(len(source)), list(source)] = 1
-    images: np.ndarray = weight.apply(Arrays.of(units), units)
-    return np.not_equal(images[:, list(target)], 0)
+    images: np.ndarray = np.asarray(weight.apply(Arrays.of(units), units))[:, list(target)]
+    there: np.ndarray = images != 0
+    return there

@@ -13,7 +13,21 @@ from neuralgebra.show.lettering import Label, cut, joined, plain, width
 from neuralgebra.show.scene import BLACK, Circle, Line, Part, Path, Point, Rectangle, Style, Text
 from neuralgebra.show.sketch import Names, Sketch
 
-__all__ = ["FONT", "SMALL", "Area", "View", "centered", "dots", "node", "pill", "wire"]
+__all__ = [
+    "FONT",
+    "SMALL",
+    "Area",
+    "View",
+    "centered",
+    "count",
+    "dots",
+    "kind",
+    "name_labels",
+    "node",
+    "pill",
+    "widest",
+    "wire",
+]
 
 FONT, SMALL = 12.0, 10.0
 WHITE = "#ffffff"
@@ -57,8 +71,20 @@ class View:
         """Return all of what is cut in the picture."""
         if item.layer is None:
             names = self.sketch.output_names if item.inputs else self.sketch.input_names
-            return f"{item.hidden:,} layers" if item.hidden else ", ".join(names[:100])
+            return count(item.hidden) if item.hidden else ", ".join(names[:100])
         return str(item.layer)
+
+
+def count(hidden: int) -> str:
+    """Return how many layers are left out."""
+    return f"{hidden:,} layer{'s' * (hidden != 1)}"
+
+
+def kind(item: Item) -> str:
+    """Return what an item is, in one word."""
+    if item.layer is not None:
+        return type(item.layer).__name__.lower()
+    return "dots" if item.hidden else "output" if item.inputs else "input"
 
 
 def centered(at: Point, label: Label, size: float = FONT, color: str = BLACK) -> Text:
