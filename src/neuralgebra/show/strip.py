@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from neuralgebra.errors import UsageError
 from neuralgebra.show.diagram import Drawing, framed, legend_of, level_of, view_of
 from neuralgebra.show.items import HIDDEN, OUTPUT, Item, items_of, quietened
-from neuralgebra.show.layout import columns_of, spread
+from neuralgebra.show.layout import spread
 from neuralgebra.show.lettering import Label, cut, joined, plain, variable, width
 from neuralgebra.show.picture import Picture
 from neuralgebra.show.scene import Group, Part, Rectangle, Scene, Style, Text, shifted
