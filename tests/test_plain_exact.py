@@ -222,7 +222,7 @@ def test_bad_questions_are_refused_with_what_is_expected(message: str) -> None:
 
 def test_activations_that_are_nowhere_curved_make_no_products() -> None:
     f = net("tanh", 2, 3, 1)
-    with pytest.raises(UnsupportedError, match="squares made of hardtanh received"):
+    with pytest.raises(UnsupportedError, match="neurons of hardtanh received, which is made of straight pieces"):
         (f * f).plain("hardtanh", BOX, 0.1)
 
 

@@ -9,7 +9,8 @@ from __future__ import annotations
 import copyreg
 import functools
 import importlib
-from collections.abc import Callable
+import sys
+from collections.abc import Callable, Mapping
 from typing import Any
 
 __all__ = ["FUNCTIONS", "METHODS", "TOOLS", "bind", "resolve", "restored"]
@@ -56,6 +57,8 @@ METHODS = {
     "rewrite": "neuralgebra.rewrite.engine:rewrite",
     "to_additive": "neuralgebra.rewrite.engine:to_additive",
     "to_multiplicative": "neuralgebra.rewrite.engine:to_multiplicative",
+    "draw": "neuralgebra.show.diagram:draw",
+    "_repr_svg_": "neuralgebra.show.diagram:in_notebook",
     "code": "neuralgebra.code.emit:code",
     "check": "neuralgebra.files.check:check",
     "save": "neuralgebra.files.registry:save",
@@ -114,12 +117,21 @@ FUNCTIONS = {
     "stack": "neuralgebra.network.combine:stack",
 }
 
+# Methods of other classes, which become theirs when their module is there: class -> name -> module:function.
+LATER = {
+    "neuralgebra.rewrite.derivation:Derivation": {
+        "draw": "neuralgebra.show.derivation:draw",
+        "_repr_svg_": "neuralgebra.show.derivation:svg",
+    },
+}
+
 # What the command line uses besides.
 TOOLS = {
     "box_of_table": "neuralgebra.network.box:box_of_table",
     "box_of_text": "neuralgebra.network.box:box_of_text",
     "derivative_name": "neuralgebra.network.names:derivative",
     "languages": "neuralgebra.code.emit:LANGUAGES",
+    "picture_ending": "neuralgebra.show.picture:ending",
     "read_bytes": "neuralgebra.files.registry:read_bytes",
     "read_table": "neuralgebra.files.table:read_table",
     "summary": "neuralgebra.show.summary:summary",
@@ -137,7 +149,28 @@ def resolve(name: str) -> Any:
 
 def _target(target: str) -> Any:
     module, name = target.split(":")
-    return getattr(importlib.import_module(module), name)
+    found = getattr(importlib.import_module(module), name)
+    for owner in [owner for owner in LATER if owner.split(":")[0] in sys.modules]:
+        _complete(owner, LATER.pop(owner))
+    return found
+
+
+def _complete(owner: str, methods: Mapping[str, str]) -> None:
+    """Give a class its methods of later storeys."""
+    module, name = owner.split(":")
+    for method, target in methods.items():
+        setattr(getattr(sys.modules[module], name), method, _Foreign(target))
+
+
+class _Foreign:
+    """A method that is looked up where it stands when it is asked for."""
+
+    def __init__(self, target: str) -> None:
+        self.target = target
+
+    def __get__(self, instance: Any, owner: type) -> Any:
+        function = _target(self.target)
+        return function if instance is None else functools.partial(function, instance)
 
 
 @functools.cache

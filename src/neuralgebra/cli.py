@@ -1,4 +1,4 @@
-"""The command line: neuralgebra show|eval|diff|formula|code|plain|verify|enclose|certify|check MODEL.
+"""The command line: neuralgebra show|draw|eval|diff|formula|code|plain|verify|enclose|certify|check MODEL.
 
 Exit codes: 0 ok, 1 our fault, 2 usage, 3 bad input, 4 valid but unsupported, 5 not certified, 6 resource limit,
 7 output not writable, 130 interrupted.
@@ -63,6 +63,26 @@ def show(model: str, as_json: bool) -> None:
     """Print what a network is: layers, parameters, names."""
     network = na.load(model)
     printed(as_text(na.api.resolve("summary")(network)) if as_json else na.api.resolve("summary_text")(network))
+
+
+@cli.command()
+@MODEL
+@click.option("--level", type=click.Choice(["auto", "neurons", "layers"]), default="auto", show_default=True)
+@OUTPUT
+@FORCE
+def draw(model: str, level: str, output: str, force: bool) -> None:
+    """Draw a network: neuron by neuron where it is small, else layer by layer.
+
+    The ending of OUTPUT decides on the format: .svg, .png or .pdf; the terminal gets SVG.
+    """
+    refuse_existing(output, force)
+    if output != "-":
+        na.api.resolve("picture_ending")(output)
+    picture = na.load(model).draw(level=level)
+    if output == "-":
+        click.echo(picture.svg, file=stdout(), nl=False)
+    else:
+        picture.save(output, overwrite=force)
 
 
 @cli.command(name="eval")

@@ -8,7 +8,7 @@ from typing import Any
 import click
 
 import neuralgebra as na
-from neuralgebra.cli_support import FORCE, JSON, MODEL, as_text, box_of, printed, refuse_existing
+from neuralgebra.cli_support import FORCE, JSON, MODEL, as_text, box_of, printed, refuse_outputs
 from neuralgebra.errors import UsageError, shown
 
 __all__ = ["COMMANDS", "warn_outside"]
@@ -34,8 +34,7 @@ def plain(model: str, times: str | None, box: str | None, output: str | None, fo
     certificate = options.pop("certificate")
     if certificate is not None and box is None:
         raise UsageError("--certificate without --box received; a certificate is about a box: --box expected.")
-    for path in filter(None, (output, certificate)):
-        refuse_existing(path, force)
+    refuse_outputs((output, certificate), (model, times), force)
     network = na.load(model)
     network = network if times is None else network * na.load(times)
     found = network.plain(domain=None if box is None else box_of(network, box), **options)
@@ -92,8 +91,7 @@ def rewrite(
     Each step is printed with its law, its place and its condition.
     """
     force = options.pop("force")
-    for path in filter(None, (output, derivation)):
-        refuse_existing(path, force)
+    refuse_outputs((output, derivation), (model,), force)
     ends = domain.split(":") if domain and ":" in domain else domain
     steps = na.load(model).rewrite(domain=ends, **options)
     checked = [str(steps.verify())] if check else []

@@ -26,6 +26,7 @@ __all__ = [
     "columns_of",
     "printed",
     "refuse_existing",
+    "refuse_outputs",
     "rows_of",
     "stdout",
     "writer",
@@ -96,6 +97,20 @@ def refuse_existing(output: str, force: bool) -> None:
     """Raise an error if a file is there that may not be replaced."""
     if output != "-" and not force and os.path.isfile(output):
         raise OutputError(f"{shown(output)}: the file exists.\nNothing was changed; give --force to replace it.")
+
+
+def refuse_outputs(outputs: Iterable[str | None], inputs: Iterable[str | None], force: bool) -> None:
+    """Raise an error if files could not be written, or would replace each other or what is read."""
+    read = {os.path.realpath(path): path for path in inputs if path is not None}
+    for path in filter(None, outputs):
+        real = os.path.realpath(path)
+        if real in read:
+            raise UsageError(f"{shown(path)} received for two files; another name for the output expected.")
+        read[real] = path
+        refuse_existing(path, force)
+        folder = os.path.dirname(real)
+        if not os.path.isdir(folder):
+            raise OutputError(f"{shown(path)}: there is no such folder.\nNothing was changed; make it first.")
 
 
 def stdout() -> Any:

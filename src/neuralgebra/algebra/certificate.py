@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 import math
+import numbers
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
@@ -111,7 +112,7 @@ class Certificate:
         InputError
             For any other margin.
         """
-        if not 0 <= margin < math.inf:
+        if not isinstance(margin, numbers.Real) or not 0 <= margin < math.inf:
             raise InputError(f"margin={shown(repr(margin))} received; a number from 0 expected.")
         if margin == 0:
             return self
@@ -201,5 +202,6 @@ def _execution(found: Any) -> Execution | None:
     if found is None:
         return None
     _expect(isinstance(found, dict) and found.keys() == {"dtype", "ulps"}, "an execution of dtype and ulps")
-    _expect(found["dtype"] in _DTYPES and type(found["ulps"]) is int and found["ulps"] >= 0, "float32 or float64")
+    _expect(found["dtype"] in _DTYPES, "float32 or float64")
+    _expect(type(found["ulps"]) is int and found["ulps"] >= 0, "a whole number of ulps from 0")
     return Execution(found["dtype"], found["ulps"])

@@ -15,10 +15,12 @@ than their rounding errors.
 
 from __future__ import annotations
 
+import functools
+import math
 import numbers
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NoReturn
 
 import numpy as np
 
@@ -93,7 +95,11 @@ class Certified:
             return np.ones(points.shape[:-1], dtype=bool)
         return self.certificate.contains(points)
 
-    def plain(self, activation: Any = None, tol: float | None = None, **options: Any) -> Certified:
+    def __call__(self, x: Any) -> Any:
+        """Return g(x)."""
+        return self.network(x)
+
+    def plain(self, activation: Any = None, tol: float | None = None, *more: Any, **options: Any) -> Certified:
         """Return plain layers for g; their distance from f is proven.
 
         Parameters
@@ -101,7 +107,9 @@ class Certified:
         activation : str or Activation, optional
             As for `Network.plain`.
         tol : float
-            What the layers may be off from g.
+            What the layers may be off from g, on the box of the certificates.
+        *more
+            Nothing: there is no domain to be given.
         **options
             dtype and objective.
 
@@ -110,6 +118,8 @@ class Certified:
         Certified
             The layers, which stand for f.
         """
+        if more or not isinstance(tol, numbers.Real | None):
+            raise UsageError("a domain received; plain(σ, tol) expected: the domain is the box of the certificates.")
         real, _ = _proven(self)
         made = self.network.plain(activation, real.box, tol, **options)
         first, second = _proven(made)
@@ -136,10 +146,38 @@ class Certified:
         return _affine(self, _constant(self, other), 0.0)
 
     def __matmul__(self, inner: Any) -> Certified:
-        return _composed(self, inner) if isinstance(inner, Certified) else NotImplemented
+        if not isinstance(inner, Certified):
+            _refuse("@", inner)
+        return _composed(self, inner)
+
+    def __rmatmul__(self, outer: Any) -> Certified:
+        _refuse("@", outer)
+
+    def __truediv__(self, other: Any) -> Certified:
+        if isinstance(other, Certified):
+            _refuse("/", other)
+        factor = _constant(self, other)
+        if not factor or abs(math.frexp(factor)[0]) != 0.5:
+            raise UsageError(f"division by {shown(other)} received, which rounds; multiply by a number of the dtype.")
+        return self * (1 / factor)
+
+    def __pow__(self, exponent: Any) -> Certified:
+        if not isinstance(exponent, int) or isinstance(exponent, bool) or not 1 <= exponent <= _POWERS:
+            raise UsageError(f"power {shown(exponent)} received; a whole number from 1 to {_POWERS} expected.")
+        return functools.reduce(_product, [self] * exponent)
 
     __radd__ = __add__
     __rmul__ = __mul__
+
+
+_POWERS = 32
+
+
+def _refuse(operation: str, other: Any) -> NoReturn:
+    raise UsageError(
+        f"{shown(type(other).__name__)} received beside {operation}; another certified network expected.\n"
+        "A network becomes one by .plain(activation, domain, tol), a constant by + and *."
+    )
 
 
 # Rules ------------------------------------------------------------------------------------------------------------

@@ -142,7 +142,7 @@ def _searched(problem: Problem, claim: str, box: Box, free: Face, boxes: int) ->
     span = np.array(free.box.high) / 2 - np.array(free.box.low) / 2
     share = np.prod((found.high / 2 - found.low / 2) / np.where(span > 0, span, 1.0), axis=1).sum()
     verdict = "proven" if (found.upper <= problem.level).all() else "undecided"
-    reason = f"after {found.boxes} boxes on {share:.2g} of the box" if remaining else ""
+    reason = f"after {found.boxes} boxes on {100 * share:.3g} % of the box" if remaining else ""
     return Verdict(claim, verdict, box, (), reason, remaining, found.boxes)
 
 
@@ -167,15 +167,25 @@ _Make = Callable[..., Problem | None]
 def _read(network: Network, claim: str) -> tuple[Network, _Make, tuple[str, ...]]:
     """Return of which outputs a claim speaks, what makes its problem, and its parts."""
     text = claim.strip().translate(_UNICODE)
-    named = [(network[name], text[len(name) :]) for name in network.output_names if text.startswith(name + " ")]
+    starts = {name: re.match(re.escape(name) + r"(?=\s|[<>])", text) for name in network.output_names}
+    named = [(network[name], text[len(name) :]) for name, start in starts.items() if start is not None]
     readings = [(f, *reading) for f, rest in [(network, text), *named] if (reading := _reading(rest)) is not None]
     if len(readings) > 1:
         raise UsageError(
             f"claim {shown(claim)!r} received, which has two meanings; another name of the output expected."
         )
     if not readings:
-        raise UsageError(f"claim {shown(claim)!r} received;\n{_FORMS}")
+        raise UsageError(_fault(network, claim, text))
     return readings[0]
+
+
+def _fault(network: Network, claim: str, text: str) -> str:
+    """Return what is said of a claim that none of the forms fits: perhaps the name of the output is the fault."""
+    start = re.match(r"\s*(\S+?)\s*(?=[<>]|\s\S)", text)
+    if start is not None and _reading(text[start.end() :]) is not None:
+        known = shown(", ".join(network.output_names))
+        return f"claim {shown(claim)!r} received, of the output {shown(start[1])!r}; one of {known} expected."
+    return f"claim {shown(claim)!r} received;\n{_FORMS}"
 
 
 def _reading(text: str) -> tuple[_Make, tuple[str, ...]] | None:

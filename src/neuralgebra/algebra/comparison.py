@@ -12,7 +12,7 @@ from neuralgebra.algebra.pieces import values_of
 from neuralgebra.algebra.quadrature import largest
 from neuralgebra.algebra.symmetries import independent
 from neuralgebra.arithmetic.rationals import ends
-from neuralgebra.errors import ShapeError, UnsupportedError
+from neuralgebra.errors import ShapeError, UnsupportedError, UsageError, shown
 from neuralgebra.network.box import Box, box_of
 from neuralgebra.network.network import Network
 
@@ -71,6 +71,8 @@ def same_function(network: Network, other: Network, box: Any = None) -> Comparis
     ------
     ShapeError
         When the numbers of inputs or outputs differ.
+    UsageError
+        For what is no network.
 
     Examples
     --------
@@ -81,12 +83,14 @@ def same_function(network: Network, other: Network, box: Any = None) -> Comparis
     >>> same_function(f, g + 1e-9, [(0, 1)]).verdict
     'different'
     """
+    if not isinstance(other, Network):
+        raise UsageError(f"{shown(type(other).__name__)} received; a network to compare with expected.")
     if network.shape != other.shape:
         raise ShapeError(f"networks of shape {network.shape} and {other.shape} received; one shape expected.")
+    ranges = None if box is None else box_of(network, box)
     forms = [_form(f) for f in (network, other)]
     if network == other or (None not in forms and forms[0].key == forms[1].key):  # type: ignore[union-attr]
         return Comparison("equal", "equal normal forms")
-    ranges = None if box is None else box_of(network, box)
     bound = None if ranges is None else float(largest(network - other, ranges).max())
     found = _point(network, other, ranges)
     if found is not None:

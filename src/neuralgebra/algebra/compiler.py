@@ -27,7 +27,7 @@ from neuralgebra.algebra.triples import tripled
 from neuralgebra.algebra.univariate import fitted, interpolated
 from neuralgebra.algebra.wiring import by_gate, by_knots, by_relation, folds, sawtooth
 from neuralgebra.arithmetic.rationals import Rationals, nearest
-from neuralgebra.errors import NotCertifiedError, ResourceError, UnsupportedError, shown
+from neuralgebra.errors import NotCertifiedError, ResourceError, UnsupportedError, UsageError, shown
 from neuralgebra.functions.activation import Activation
 from neuralgebra.functions.activation import activation as named
 from neuralgebra.network.box import Box
@@ -211,6 +211,7 @@ class Compiler:
             return of_relation(found, gain)
         if self.tol is None:
             raise self._refused(f"{function} as neurons of {self.function}")
+        self._expect_curved(str(function))
         low, high = self._ends(self.simple.nodes[place - 1].inputs[0], unit)
         if function.name == "square":
             return self._quadratic([(low, high)], self._tolerance(place, unit))
@@ -218,7 +219,10 @@ class Compiler:
 
     def _univariate(self, function: Activation, low: float, high: float, tol: float, gain: float) -> Cell:
         """Return the cell of any function on a range."""
-        middle, radius = (low + high) / 2, nearest(1 / shrunk((high - low) / 2 + abs(low + high) * 2.0**-50))
+        middle, size = (low + high) / 2, (high - low) / 2 + abs(low + high) * 2.0**-50
+        radius = nearest(1 / shrunk(size))
+        if not function.row.domain[0] < middle - radius <= middle + radius < function.row.domain[1]:
+            radius = size * (1 + 2.0**-40)  # no short number, but one that stays where the function is defined
         target = Network.function(function) @ Network.from_layers([([[radius]], [middle])])
         if self.function.name in _PIECEWISE:
             found = relation(named("relu"), self.function)
@@ -238,8 +242,20 @@ class Compiler:
             return together(exact, [(i, size + i) for i in range(size)], 2 * size)
         if self.box is None or self.tol is None:
             raise self._refused(f"a product as neurons of {self.function}")
+        self._expect_curved("a product")
         cells = [self._quadratic([self._ends(p, i) for p in given], self._tolerance(place, i)) for i in range(size)]
         return together(cells, [(i, size + i) for i in range(size)], 2 * size)
+
+    def _expect_curved(self, what: str) -> None:
+        """Raise an error for an activation that nothing is approximated with: straight, or not defined everywhere."""
+        row = self.function.row
+        if row.domain != (-math.inf, math.inf):
+            fault = "which is not defined for all numbers; one that is"
+        elif row.derivative(2) or self.function.name in _PIECEWISE:
+            return
+        else:
+            fault = "which is made of straight pieces; a smooth activation, relu or leaky_relu"
+        raise UnsupportedError(f"{what} as neurons of {self.function} received, {fault} expected.")
 
     def _quadratic(self, ranges: Sequence[tuple[float, float]], tol: float) -> Cell:
         """Return the cell of the product of two values in given ranges, or of the square of one."""
@@ -309,6 +325,8 @@ class Compiler:
     def _refused(self, what: str) -> Exception:
         if self.box is None:
             return UnsupportedError(f"{what} is not exact; a domain and a tolerance expected: plain(σ, domain, tol).")
+        if self.tol is None:
+            return UsageError(f"{what} is not exact, and no tolerance received; tol= expected: plain(σ, domain, tol).")
         return NotCertifiedError(f"{what} is not covered.")
 
 

@@ -157,10 +157,10 @@ def _output_of(network: Network, output: Any) -> Any:
     return 0
 
 
-def _tolerance(tol: Any) -> float:
+def _tolerance(tol: Any, name: str = "tol") -> float:
     """Return a tolerance that is one."""
     if isinstance(tol, bool) or not isinstance(tol, int | float | np.number) or not 0 < tol < np.inf:
-        raise InputError(f"tol={shown(repr(tol))} received; a positive number expected.")
+        raise InputError(f"{name}={shown(repr(tol))} received; a positive number expected.")
     return float(tol)
 
 
@@ -203,7 +203,7 @@ def lipschitz(network: Network, box: Any, norm: float = 2, *, share: float = 0.0
     >>> print(f"{found.low:.2f} {found.high:.2f}")
     6.00 6.00
     """
-    place, close = box_of(network, box), _tolerance(share)
+    place, close = box_of(network, box), _tolerance(share, "share")
     expect_whole("boxes", boxes, 1)
     if isinstance(norm, bool) or not isinstance(norm, int | float) or norm not in _NORMS:
         raise InputError(f"norm={shown(repr(norm))} received; 1, 2 or inf expected.")

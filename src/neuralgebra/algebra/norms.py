@@ -26,6 +26,8 @@ def norm(matrices: Interval, order: float) -> np.ndarray:
     ndarray, shape (boxes,)
         Upper bounds.
     """
+    if matrices.shape[1:] == (1, 1):  # nothing is added, and nothing rounded
+        return np.asarray(abs(matrices).high[:, 0, 0])
     if order == 2:
         return _spectral(matrices)
     return np.asarray(_K.total(abs(matrices), 2 if order == np.inf else 1).high.max(axis=1))

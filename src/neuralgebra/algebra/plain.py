@@ -174,8 +174,9 @@ _BESIDE = ("identity", "square")  # what powers of networks are made of
 def _activation(network: Network, given: str | Activation | None) -> Activation:
     """Return the activation that is asked for, or the only one of a network."""
     if given is not None:
-        function: Activation = named(given) if isinstance(given, str) else given
-        return function
+        if not isinstance(given, str | Activation):
+            raise UsageError(f"activation={shown(repr(given))} received; a name or an Activation expected.")
+        return named(given) if isinstance(given, str) else given
     layers = [node.layer for node in network.nodes]
     every = {f: None for layer in layers if isinstance(layer, Elementwise) for f, _ in layer.activations}
     found: list[Activation] = [f for f in every if f.name not in _BESIDE] or list(every)

@@ -11,13 +11,15 @@ from collections.abc import Iterator, Sequence
 
 import numpy as np
 
-from neuralgebra.errors import InputError, shown
+from neuralgebra.errors import InputError, ResourceError, shown
 from neuralgebra.network.builder import Builder
 from neuralgebra.network.layers import Affine, Maximum, Select
 from neuralgebra.network.linear import Diagonal, Spread
 from neuralgebra.network.network import Network
 
 __all__ = ["median", "sorting"]
+
+_LARGEST = 10_000
 
 Stage = list[tuple[int, int]]
 """Pairs of wires; the smaller value goes to the first."""
@@ -40,6 +42,8 @@ def sorting(size: int) -> Network:
     ------
     InputError
         For a number of inputs that is none.
+    ResourceError
+        For more than 10,000 inputs.
 
     Examples
     --------
@@ -68,6 +72,8 @@ def median(size: int) -> Network:
     ------
     InputError
         For a number of inputs that is none.
+    ResourceError
+        For more than 10,000 inputs.
 
     Examples
     --------
@@ -85,6 +91,8 @@ def _expect_size(size: int) -> None:
     whole = isinstance(size, int | np.integer) and not isinstance(size, bool)
     if not whole or size < 1:
         raise InputError(f"size={shown(repr(size))} received; a whole number from 1 expected.")
+    if size > _LARGEST:
+        raise ResourceError(f"size={size} received; at most {_LARGEST:,} inputs are covered, with some 400,000 maxima.")
 
 
 def _ordered(size: int, places: Sequence[int]) -> Network:

@@ -37,6 +37,7 @@ _CUTS = (1e-15, 1e-12, 1e-9, 1e-7, 1e-5, 1e-3)
 _STEPS = [2.0**-k for k in range(1, 18)]
 _LAWSON = 12
 _MOST_KNOTS = 2000
+_HALVINGS = 40  # of a piece with a kink: beyond that numbers do not tell its ends apart
 
 
 @functools.lru_cache(maxsize=1024)
@@ -198,8 +199,7 @@ def interpolated(target: Network, tol: float) -> Knots:
     density = np.sqrt(abs(curvature(grid[:, None])[:, 0])) + 1e-12
     mass = np.concatenate([[0.0], np.cumsum((density[1:] + density[:-1]) / 2 * (grid[1] - grid[0]))])
     count = max(1, int(np.ceil(mass[-1] / np.sqrt(16 * tol))))
-    kinks = np.flatnonzero(smoothness(target, grid) < SMOOTH)
-    around = np.unique(np.concatenate([grid[kinks], grid[kinks + 1]]))
+    around = _around_kinks(target, grid, tol)
     while True:
         count = min(count, _MOST_KNOTS)
         edges = np.interp(np.linspace(0, mass[-1], count + 1), mass, grid)
@@ -209,6 +209,24 @@ def interpolated(target: Network, tol: float) -> Knots:
         if found.error <= tol or count == _MOST_KNOTS:
             return found
         count = max(count + 1, int(count * min(2.0, np.sqrt(found.error / tol))))
+
+
+def _around_kinks(target: Network, grid: np.ndarray, tol: float) -> np.ndarray:
+    """Return knots on both sides of each kink, so near that a jump of the slope between them is within a tolerance."""
+    rough = np.flatnonzero(smoothness(target, grid) < SMOOTH)
+    pieces = np.stack([grid[rough], grid[rough + 1]], axis=1)
+    slope, narrow = diff(target, 0), [np.empty((0, 2))]
+    for _ in range(_HALVINGS):
+        if not len(pieces):
+            break
+        bounds = [hulls(slope, piece, order=0) for piece in pieces]
+        jumps = np.array([float(b.high[0] - b.low[0]) for b in bounds])
+        wide = jumps * (pieces[:, 1] - pieces[:, 0]) / 4 > tol / 8
+        narrow.append(pieces[~wide])
+        middles = pieces[wide].mean(axis=1)
+        halves = np.concatenate([np.stack([pieces[wide, 0], middles], 1), np.stack([middles, pieces[wide, 1]], 1)])
+        pieces = np.array([half for half in halves if smoothness(target, half)[0] < SMOOTH]).reshape(-1, 2)
+    return np.unique(np.concatenate([*narrow, pieces]))
 
 
 def _knots(target: Network, curvature: Network, edges: np.ndarray) -> Knots:
@@ -242,8 +260,8 @@ def _distance(target: Network, edges: np.ndarray, changes: np.ndarray, constant:
     k = Balls()
     with k.precision():
         t = k.weight(edges)
-        rises = k.weight(np.maximum(np.sign(edges[:, None] - edges[:-1]), 0.0)) * (t[:, None] - t[:-1])
-        values = (rises * k.weight(changes)).sum(axis=1) + k.scalar(constant)
+        rises = np.cumsum(k.weight(changes)) * (t[1:] - t[:-1])
+        values = np.cumsum(np.concatenate([k.weight(np.array([constant])), rises]))
         exact = _values(k, target, t) - k.scalar(middle)
         return float(max(ends(abs(d))[1] for d in values - exact))
 

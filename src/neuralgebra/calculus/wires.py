@@ -36,6 +36,7 @@ class Wires:
 
     floating = False
     in_loops = False
+    huge = None
 
     def __init__(self, network: Network) -> None:
         self.wiring = Wiring(network)

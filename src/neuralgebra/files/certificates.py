@@ -61,6 +61,8 @@ class CertificateFile:
         NotCertifiedError
             When any number differs; the message names the first.
         """
+        if not isinstance(network, Network):
+            raise UsageError(f"{shown(type(network).__name__)} received; a network expected: na.load(path).")
         found = difference(getattr(self, part), scalars(network))
         if found is not None:
             raise NotCertifiedError(
@@ -109,6 +111,8 @@ def certificate_text(proven: Certified, margin: float = MARGIN) -> str:
     str
         The text.
     """
+    if not isinstance(proven, Certified):
+        raise UsageError(f"{shown(type(proven).__name__)} received; what plain(σ, domain, tol) returns expected.")
     if proven.certificate is None or proven.execution is None:
         raise UsageError("a network without certificates received; plain(σ, domain, tol) with a domain expected.")
     certificates = [json.loads(c.weaker(margin).to_json()) for c in (proven.certificate, proven.execution)]
@@ -170,6 +174,8 @@ def load_certificate(path: str | os.PathLike[str]) -> CertificateFile:
     LoadError
         For a file that is missing or no certificate, and for numbers that are not those of their hash.
     """
+    if not isinstance(path, str | bytes | os.PathLike):
+        raise UsageError(f"{shown(type(path).__name__)} received; the path of a certificate file expected.")
     name = shown(os.fsdecode(path))
     try:
         text = read_bytes(path).decode()
@@ -178,9 +184,19 @@ def load_certificate(path: str | os.PathLike[str]) -> CertificateFile:
         for part in ("network", "reference"):
             network_of(found[part])
         if found["format"] != FORMAT or not certificates:
-            raise InputError(f"format {shown(repr(found['format']))} received; {FORMAT!r} with certificates expected.")
+            raise InputError(
+                f"format {shown(repr(found['format']))} with {len(certificates)} certificates received; "
+                f"{FORMAT!r} with at least one expected."
+            )
+        if len({(c.network, c.reference) for c in certificates}) > 1:
+            raise InputError("certificates about different networks received; one network and one function expected.")
     except LoadError:
         raise
+    except UnicodeDecodeError:
+        raise LoadError(
+            f"{name}: no text received; a certificate, which is JSON, expected.\n"
+            "If it is the model, exchange both: neuralgebra verify CERTIFICATE MODEL."
+        ) from None
     except InputError as error:
         raise LoadError(f"{name}: {error}") from None
     except (LookupError, TypeError, ValueError, AttributeError, ArithmeticError) as error:

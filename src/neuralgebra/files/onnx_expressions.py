@@ -43,6 +43,7 @@ class Expressions:
 
     floating = True
     in_loops = False
+    huge = None
     complex = False
     numpy = False
 

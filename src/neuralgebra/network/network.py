@@ -80,8 +80,8 @@ class Network(Questions):
         input_shape: tuple[int, ...] | None = None,
         output_shape: tuple[int, ...] | None = None,
     ) -> None:
-        if int(input_size) < 1:
-            raise ShapeError(f"{input_size} inputs received; at least 1 expected.")
+        if not isinstance(input_size, int | np.integer) or isinstance(input_size, bool) or input_size < 1:
+            raise ShapeError(f"{shown(repr(input_size))} inputs received; a whole number, at least 1, expected.")
         builder = Builder(int(input_size))
         place = builder.append(nodes, output, 0)
         self.nodes, self.output = builder.pruned(place)
@@ -349,6 +349,12 @@ class Network(Questions):
 
     def __rtruediv__(self, other: Any) -> Network:
         return (self**-1)._affine(Scale(_vector(other, self)), None)
+
+    def __rpow__(self, base: Any) -> Network:
+        raise UsageError(
+            f"{shown(base)} to the power of a network received; exp @ (log(base) * f) expected, "
+            'with exp = na.Network.function("exp").'
+        )
 
     __radd__ = __add__
     __rmul__ = __mul__

@@ -127,9 +127,13 @@ class Derivation:
             graph.redo(record.change, record.rule.interface)
         return graph
 
+    def records_done(self, number: int) -> int:
+        """Return how many records are done after so many steps: read from the end, fewer and fewer."""
+        return len(self.records) - number if self.reversed else number
+
     def network(self, number: int) -> Network:
         """Return the network after so many steps."""
-        count = len(self.records) - number if self.reversed else number
+        count = self.records_done(number)
         return self.graph(count).to_network() if count else self.start
 
     @cached_property

@@ -1,0 +1,76 @@
+"""A derivation as a strip of pictures."""
+
+from __future__ import annotations
+
+import os
+
+from neuralgebra.errors import ResourceError
+from neuralgebra.rewrite.derivation import Derivation
+from neuralgebra.show.picture import Picture
+from neuralgebra.show.sketch import Sketch
+from neuralgebra.show.strip import strip
+
+__all__ = ["draw", "svg"]
+
+_PANELS = 200
+
+
+def draw(
+    derivation: Derivation,
+    path: str | os.PathLike[str] | None = None,
+    *,
+    level: str = "auto",
+    every_step: bool = False,
+    overwrite: bool = False,
+) -> Picture:
+    """Draw the networks of a derivation one below the other, with the changed part marked.
+
+    Parameters
+    ----------
+    derivation : Derivation
+        The steps.
+    path : str or path, optional
+        Where to write it: .svg, .png or .pdf.
+    level : {"auto", "neurons", "layers"}
+        How each network is drawn; "auto" is "neurons" if all are narrow chains.
+    every_step : bool
+        Whether steps by one law in a row have a picture each; by default one for all of them.
+    overwrite : bool
+        Whether an existing file gives way.
+
+    Returns
+    -------
+    Picture
+        With ``.svg`` and ``.save(path)``; shown by itself in a notebook.
+
+    Raises
+    ------
+    ResourceError
+        For more than 200 pictures.
+
+    Examples
+    --------
+    >>> import neuralgebra as na
+    >>> f = na.Network.from_layers([([[1, 2], [3, 4]], None), ([[5, 6]], None)], "tanh", kind="multiplicative")
+    >>> f.rewrite("additive").draw().svg[:4]
+    '<svg'
+    """
+    stops = [0, *derivation.stops(every_step)]
+    if len(stops) > _PANELS:
+        raise ResourceError(f"{len(stops)} pictures would be needed; at most {_PANELS} are covered.")
+    sketches = [Sketch.of(derivation.graph(derivation.records_done(i))) for i in stops]
+    captions = [_caption(derivation, i) for i in stops[1:]]
+    picture = strip([(s, None) for s in sketches], captions, level=level)
+    if path is not None:
+        picture.save(path, overwrite=overwrite)
+    return picture
+
+
+def _caption(derivation: Derivation, number: int) -> str:
+    step = derivation.steps[number - 1]
+    return f"{step.rule}: {step.statement}"
+
+
+def svg(derivation: Derivation) -> str:
+    """Return the strip as SVG, for notebooks."""
+    return draw(derivation).svg

@@ -1,0 +1,52 @@
+"""Derivations as strips of pictures: what is drawn, marked and written."""
+
+from pathlib import Path
+from xml.etree import ElementTree
+
+import numpy as np
+import pytest
+
+import neuralgebra as na
+from neuralgebra.errors import OutputError, ResourceError
+
+RNG = np.random.default_rng(3)
+
+
+def net(width: int = 3, depth: int = 3) -> na.Network:
+    layers = [(RNG.normal(size=(width, width)), RNG.normal(size=width)) for _ in range(depth)]
+    return na.Network.from_layers(layers, "tanh", kind="multiplicative")
+
+
+def texts(svg: str) -> str:
+    return " ".join("".join(e.itertext()) for e in ElementTree.fromstring(svg).iter() if e.tag.endswith("text"))
+
+
+def test_the_strip_has_one_picture_for_each_run_of_a_law(tmp_path: Path) -> None:
+    steps = net().rewrite("additive", absorb=True)
+    steps.draw(tmp_path / "proof.svg")
+    shown = texts((tmp_path / "proof.svg").read_text())
+    assert [f"({i})" in shown for i in range(1, 8)] == [True] * 6 + [False]
+    for law in ("additive", "compose", "absorb inputs by log", "absorb outputs by exp", "cancel"):
+        assert law in shown
+    assert len(texts(steps.draw(every_step=True).svg)) > len(shown)
+
+
+def test_notebooks_show_it_and_files_are_not_replaced(tmp_path: Path) -> None:
+    steps = net().rewrite("additive")
+    assert steps._repr_svg_() == steps.draw().svg
+    steps.draw(tmp_path / "a.svg")
+    with pytest.raises(OutputError):
+        steps.draw(tmp_path / "a.svg")
+    steps.draw(tmp_path / "a.svg", overwrite=True)
+
+
+def test_the_inverse_is_the_strip_from_its_end() -> None:
+    steps = net().rewrite("additive")
+    forward, backward = texts(steps.draw().svg), texts(steps.inverse().draw().svg)
+    assert forward.index("additive") < forward.index("compose")
+    assert backward.index("split") < backward.index("multiplied")
+
+
+def test_long_derivations_are_refused() -> None:
+    with pytest.raises(ResourceError, match="at most 200"):
+        net(1, 120).rewrite("additive").draw(every_step=True)
