@@ -74,6 +74,9 @@ class Activation:
                 f"{sorted(self.row.parameters) or 'no parameters'} expected."
             )
         given = {**self.row.parameters, **dict(self.parameters)}
+        wrong = None if self.row.fault is None else self.row.fault(given)
+        if wrong is not None:
+            raise InputError(wrong)
         object.__setattr__(self, "name", self.row.name)
         object.__setattr__(self, "parameters", tuple(sorted(given.items())))
 
@@ -215,7 +218,8 @@ def _before(kind: Any, parts: Sequence[Activation], value: Any) -> Any:
         inverse = part.inverse
         if inverse is None:
             raise UnsupportedError(f"kinks behind {part} received; a function with an inverse is expected there.")
-        value = inverse(kind, np.array([value], dtype=object if not kind.floating else float))[0]
+        number = kind.number(value) if isinstance(value, int | float | Fraction) else value
+        value = inverse(kind, np.array([number], dtype=float if kind.floating else object))[0]
     return value
 
 
