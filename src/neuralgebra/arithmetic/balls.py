@@ -65,6 +65,7 @@ class Balls(ObjectKind):
 
     def ends(self, x: Value) -> Value | None:
         """Return both ends along a new first axis, None where all balls are exact."""
+        x = self._balls(x)
         if all(map(flint.arb.is_exact, x.flat)):
             return None
         return np.stack([self.each(flint.arb.lower, x), self.each(flint.arb.upper, x)])
@@ -138,7 +139,12 @@ class Balls(ObjectKind):
         if name.startswith("_"):
             raise AttributeError(name)
         method = getattr(flint.arb, name)
-        return lambda x: self.each(method, x)
+        return lambda x: self.each(method, self._balls(x))
+
+    def _balls(self, x: Value) -> Value:
+        """Return balls as they are, and other numbers as balls: FLINT's methods do not look at what they are given."""
+        first = x.flat[0] if isinstance(x, np.ndarray) and x.size else x
+        return x if isinstance(first, flint.arb | np.ndarray) else self.each(self.scalar, x)
 
 
 def _meet(a: flint.arb, b: flint.arb) -> flint.arb:

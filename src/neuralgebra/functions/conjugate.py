@@ -23,7 +23,7 @@ from neuralgebra.functions.row import AFTER
 
 __all__ = ["Conjugate", "conjugate"]
 
-_LARGEST = 1e300  # where an interval without an end is taken to be all
+_REACH = 700.0  # below and above it exp(x) underflows and overflows
 
 
 @dataclass(frozen=True)
@@ -93,17 +93,19 @@ class Conjugate:
 
     @property
     def range(self) -> tuple[sympy.Expr, sympy.Expr]:
-        """Ends of the interval of values: the limits of a monotone function, else an enclosure."""
+        """Ends of the interval of values: the limits where none lies beyond them, else of an enclosure."""
         ends = [limit for limit in self.limits if limit is not sympy.nan]
-        hull = self.activation(Intervals(), Interval(*(np.array([end]) for end in self.domain)))
-        found = [float(hull.low[0]), float(hull.high[0])]
-        if len(ends) == 2:
-            low, high = sorted(ends, key=float)
-            return (
-                low if found[0] >= float(low) - 1e-9 * max(1.0, abs(float(low))) else _exact(found[0]),
-                high if found[1] <= float(high) + 1e-9 * max(1.0, abs(float(high))) else _exact(found[1]),
-            )
-        return _exact(found[0]), _exact(found[1])
+        low, high = self._hull()
+        lows, highs = ([e for e in ends if _close(e, end, side)] for end, side in ((low, -1), (high, 1)))
+        return lows[0] if lows else _exact(low), highs[0] if highs else _exact(high)
+
+    def _hull(self) -> tuple[float, float]:
+        """Return bounds of the values where exp does not overflow, function after function."""
+        most = (1e-300, 1e300) if self.direction == "multiplicative" else (-_REACH, _REACH)
+        value = Interval(*(np.array([end]) for end in np.clip(self.domain, *most)))
+        for part in self.activation.parts or (self.activation,):
+            value = part(Intervals(), value)
+        return float(value.low[0]), float(value.high[0])
 
     def __call__(self, x: Any) -> Value:
         """Return values, shaped as x, in its dtype and of its library."""
@@ -135,6 +137,12 @@ class Conjugate:
 
     def __str__(self) -> str:
         return self.name
+
+
+def _close(limit: sympy.Expr, bound: float, side: int) -> bool:
+    """Return whether no value lies beyond a limit, given a bound of the values that is off by its rounding."""
+    end = float(limit)
+    return end == bound or (math.isfinite(bound) and side * (bound - end) <= 1e-9 * max(1.0, abs(bound)))
 
 
 def _exact(value: float) -> sympy.Expr:
@@ -185,7 +193,7 @@ def conjugate(
     >>> conjugate("sigmoid").limits
     (-log(2), 0)
     >>> conjugate("relu", "multiplicative").name, conjugate("at_least", base=0.5).name
-    ('at_least', 'at_most(bound=-0)')
+    ('at_least', 'at_most(bound=0)')
     """
     source = _given(function, parameters)
     if direction not in ("additive", "multiplicative"):

@@ -277,11 +277,15 @@ def _scaled_one(function: Activation, factor: float) -> Word | None:
     if any(isinstance(value, tuple) for value in given.values()):
         return None
     if name == "affine":
-        return affine(given["slope"], given["offset"] * factor if given["offset"] else 0)
+        return affine(given["slope"], _times(given["offset"], factor))
     if name in ("relu", *_OTHER):
-        name, bound = ("at_least", 0) if name == "relu" else (name, given["bound"] * factor)
+        name, bound = ("at_least", 0) if name == "relu" else (name, _times(given["bound"], factor))
         return _bounded(name if factor > 0 else _OTHER[name], bound=bound)
     if name == "hardtanh":
-        low, high = sorted((given["low"] * factor, given["high"] * factor))
+        low, high = sorted(_times(given[name], factor) for name in ("low", "high"))
         return _bounded("hardtanh", low=low, high=high)
     return None
+
+
+def _times(value: Any, factor: float) -> Any:
+    return 0 if value == 0 else value * factor
