@@ -6,7 +6,7 @@ import os
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from neuralgebra.errors import UsageError, shown
+from neuralgebra.errors import ResourceError, UsageError, shown
 from neuralgebra.network.layers import Layer, Mixing, PowerProduct
 from neuralgebra.network.network import Network
 from neuralgebra.show.boxes import Boxes
@@ -24,6 +24,7 @@ __all__ = ["LEVELS", "Drawing", "diagram", "draw", "in_notebook", "level_of"]
 LEVELS = ("auto", "neurons", "layers")
 _MARGIN = 16.0
 _LINE = 16.0
+_ITEMS = 500  # in one picture
 _WORDS = 30  # layers that are put into words
 
 
@@ -64,6 +65,8 @@ def draw(
     ------
     UsageError
         For an unknown level or ending.
+    ResourceError
+        When more than 500 layers would have to be shown.
     OutputError
         When the file exists and `overwrite` is false, or cannot be written.
 
@@ -80,9 +83,13 @@ def draw(
     return picture
 
 
-def in_notebook(network: Network) -> str:
-    """Return the picture that a notebook shows of a network, as SVG."""
-    return draw(network).svg
+def in_notebook(network: Network) -> str | None:
+    """Return the picture that a notebook shows of a network, as SVG; None where it would be too large to look at."""
+    try:
+        found = draw(network)
+    except ResourceError:
+        return None
+    return found.svg
 
 
 def diagram(sketch: Sketch, level: str = "auto") -> Scene:
@@ -155,6 +162,11 @@ class Drawing:
         """Return a drawing whose places are found for itself."""
         items = items_of(view.sketch, view.merged)
         items = shortened(items, columns_of([_bare(item) for item in items]), view.most)
+        if len(items) > _ITEMS:
+            raise ResourceError(
+                f"{len(items):,} layers received that no dots can stand for; at most {_ITEMS:,} expected.\n"
+                "Draw a part of the network, such as f[0]."
+            )
         boxes = [view.box(item) for item in items]
         columns = columns_of(boxes)
         found = cls.at(view, items, columns, spread(boxes, columns))

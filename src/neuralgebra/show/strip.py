@@ -10,12 +10,12 @@ import itertools
 import re
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from neuralgebra.errors import UsageError
 from neuralgebra.show.diagram import Drawing, framed, legend_of, level_of, view_of
 from neuralgebra.show.items import HIDDEN, OUTPUT, Item, items_of, quietened
-from neuralgebra.show.layout import columns_of, spread
+from neuralgebra.show.layout import spread
 from neuralgebra.show.lettering import Label, cut, joined, plain, variable, width
 from neuralgebra.show.picture import Picture
 from neuralgebra.show.scene import Group, Part, Rectangle, Scene, Style, Text, shifted
@@ -179,6 +179,8 @@ class _Page:
         marks += [(area, REPLACED, "replaced") for area in self._areas(self.replaced, 0.0)]
         for (left, top, right, bottom), style, kind in sorted(marks, key=lambda mark: mark[0][0] - mark[0][2]):
             yield Group((Rectangle((left, top), right - left, bottom - top, 8.0, style),), kind)
+        for (left, top, right, bottom), style, _ in marks:
+            yield Rectangle((left, top), right - left, bottom - top, 8.0, replace(style, fill=None))
         yield from self.drawing.parts()
 
     def _areas(self, wires: frozenset[int], more: float) -> Iterator[Area]:
