@@ -16,7 +16,7 @@ from neuralgebra.show.lettering import Label, plain, width
 from neuralgebra.show.neurons import MOST, Neurons
 from neuralgebra.show.picture import Picture
 from neuralgebra.show.scene import Group, Line, Part, Point, Scene, Text, shifted
-from neuralgebra.show.sketch import Names, Sketch
+from neuralgebra.show.sketch import INPUT, Names, Sketch
 from neuralgebra.show.view import SMALL, View
 
 __all__ = ["LEVELS", "Drawing", "diagram", "draw", "in_notebook", "level_of"]
@@ -191,12 +191,12 @@ class Drawing:
     @property
     def left(self) -> float:
         """The left end."""
-        return min(a[0] for a in self.areas())
+        return min(min(a[0] for a in self.areas()), min(x for x, _ in self._points()))
 
     @property
     def right(self) -> float:
         """The right end."""
-        return max(a[2] for a in self.areas())
+        return max(max(a[2] for a in self.areas()), max(x for x, _ in self._points()))
 
     @property
     def top(self) -> float:
@@ -209,7 +209,7 @@ class Drawing:
         return max(max(a[3] for a in self.areas()), max(y for _, y in self._points()) + 6)
 
     def _points(self) -> Iterator[Point]:
-        yield (0.0, 0.0)
+        yield self.placement.centers[INPUT]
         for pieces in self.placement.routes.values():
             for piece in pieces:
                 yield from piece
