@@ -10,10 +10,12 @@ import pytest
 
 import neuralgebra as na
 from neuralgebra.errors import ResourceError, UsageError
+from neuralgebra.show.boxes import _ports
 from neuralgebra.show.diagram import Drawing, view_of
 from neuralgebra.show.items import HIDDEN, items_of, style_of
 from neuralgebra.show.layout import Box, columns_of, placed, spread
 from neuralgebra.show.sketch import Names, Sketch
+from neuralgebra.show.view import wire
 from pictures import SVG, chain, collisions, groups, lines, outside, read, texts
 
 PURPLE = "#9d4edd"
@@ -359,3 +361,26 @@ def test_dots_take_all_wires_that_pass():
     for item in found.items[at + 1 :]:
         assert set(item.inputs) <= set(keys[at:])
     assert sum(item.hidden for item in found.items) + len(keys) - 1 == len(items_of(found.view.sketch, merged=True))
+
+
+def test_a_wire_goes_through_its_bends():
+    """Straight along a height, bent between two: the corners are points of the Bézier curve."""
+    corners = [(0, 0), (10, 0), (20, 8), (30, 8), (40, 0)]
+    (path,) = wire(corners)
+    assert path.curved
+    assert list(path.points[::3]) == corners
+    (line,) = wire([(0, 0), (10, 0), (20, 0)])
+    assert (line.start, line.end) == ((0, 0), (20, 0))
+
+
+def test_wires_of_a_product_arrive_in_the_order_of_their_heights_and_of_a_difference_in_their_own():
+    def ports(name, *heights):
+        found = drawing(name, "layers")
+        (item,) = [i for i in found.items if len(i.inputs) == 2]
+        return _ports(item, found.boxes[item.key], heights)
+
+    low, high = ports("product", -3.0, 3.0)
+    assert low == -high < 0
+    assert ports("product", 3.0, -3.0) == [high, low]
+    assert ports("difference", 3.0, -3.0)[0] < 0
+    assert ports("joined", 3.0, -3.0)[0] < 0

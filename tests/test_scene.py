@@ -104,6 +104,14 @@ def test_an_exponent_may_stand_above_an_index():
     assert float(back) == pytest.approx(-width(low, 12), abs=0.01)
 
 
+def test_exponents_rise_and_indices_sink():
+    (up,), (down,) = (read(Scene(1, 1, (Text((0, 0), f("2"), 10),)).svg()).iter(f"{SVG}tspan") for f in (upper, lower))
+    assert float(up.get("dy")) < 0 < float(down.get("dy"))
+    label = joined(upper("2"), plain("x"))
+    back = [float(t.get("dy")) for t in read(Scene(1, 1, (Text((0, 0), label),)).svg()).iter(f"{SVG}tspan")]
+    assert sum(back) == pytest.approx(0)
+
+
 @pytest.mark.parametrize("part", ALL, ids=lambda p: type(p).__name__)
 def test_shifting_moves_every_point(part):
     there = shifted(part, 3, -2)

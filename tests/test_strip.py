@@ -9,16 +9,12 @@ import neuralgebra as na
 from neuralgebra.errors import UsageError
 from neuralgebra.show.sketch import Sketch
 from neuralgebra.show.strip import NEW, REPLACED, strip
+from neuralgebra.show.strip import derived as drawn
 from pictures import chain, collisions, groups, outside, parts_of, read, texts
 
 
-def panels_of(steps):
-    return [(Sketch.of(steps.graph(i)), None) for i in range(len(steps.records) + 1)]
-
-
 def derived(f, **options):
-    steps = f.rewrite("additive")
-    return strip(panels_of(steps), [s.rule for s in steps], **options)
+    return drawn(f.rewrite("additive"), **options)
 
 
 @pytest.fixture(scope="module")
@@ -29,7 +25,9 @@ def picture():
 def test_each_step_is_a_panel_with_a_number_and_its_law(picture):
     words = texts(picture.svg)
     assert [w for w in words if w.startswith("(")] == [f"({i})" for i in range(1, 9)]
-    assert [w for w in words if w.startswith("by ")] == ["by additive"] * 3 + ["by compose"] * 4
+    assert [w for w in words if w.startswith("by ")] == ["by additive: MW = exp ∘ AW ∘ ln"] * 3 + [
+        "by compose: g after f = g∘f"
+    ] * 4
     assert words.count("=") == 7
     assert collisions(picture.scene) == outside(picture.scene) == []
     read(picture.svg)
@@ -83,9 +81,8 @@ def test_a_mark_is_around_what_is_marked():
 
 
 def test_given_marks_restrict_what_is_marked():
-    steps = chain(2, 2, kind="multiplicative").rewrite("additive")
-    panels = panels_of(steps)
-    none = strip([(s, ()) for s, _ in panels], [s.rule for s in steps])
+    f = chain(2, 2, kind="multiplicative")
+    none = strip([(Sketch.of(f), ()), (Sketch.of(f.to_additive()), ())], [""])
     assert not groups(none.svg, "new")
     assert not groups(none.svg, "replaced")
 
@@ -96,7 +93,7 @@ def test_of_many_panels_the_middle_is_left_out_and_counted():
     assert count > 40
     words = texts(derived(f).svg)
     assert len([w for w in words if w.startswith("(")]) == 40
-    assert f"{count - 40} panels left out, then by compose" in words
+    assert f"{count - 40} panels left out, then by compose: g after f = g∘f" in words
     assert "(1)" in words
     assert f"({count})" in words
 
@@ -146,4 +143,11 @@ def test_strips_are_the_same_each_time(picture):
     assert again.svg == picture.svg
     assert again.svg == derived(chain(3, 3, 3, 3, kind="multiplicative", seed=5)).svg
     assert all(np.isfinite([*p.at]).all() for p in again.scene.flat() if hasattr(p, "at"))
-    assert next(parts_of(again.scene.parts, "caption")).title == "additive"
+    assert next(parts_of(again.scene.parts, "caption")).title == "additive: M_W = exp ∘ A_W ∘ ln"
+
+
+def test_a_derivation_that_is_read_from_its_end_is_drawn_so():
+    steps = chain(2, 2, kind="multiplicative").rewrite("additive")
+    back = drawn(steps.inverse())
+    kinds = [[g.kind for g in parts_of((panel,), "powerproduct")] for panel in parts_of(back.scene.parts, "panel")]
+    assert kinds == [[], ["powerproduct"]]
