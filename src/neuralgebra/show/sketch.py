@@ -83,8 +83,9 @@ class Sketch:
         else:
             nodes = tuple((i, node.layer, node.inputs) for i, node in enumerate(network.nodes, 1))
             output, sizes, ranges = network.output, dict(enumerate(network.sizes)), dict(enumerate(_ranges(network)))
+        texts = {wire: str(text) for wire, text in (domains or {}).items()}
         found = {wire: _domain(ranges[wire]) for wire in (INPUT, *(wire for wire, _, _ in nodes))}
-        return cls(nodes, output, sizes, network.input_names, network.output_names, found | dict(domains or {}))
+        return cls(nodes, output, sizes, network.input_names, network.output_names, found | texts)
 
     @property
     def is_chain(self) -> bool:
