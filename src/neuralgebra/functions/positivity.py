@@ -105,11 +105,13 @@ def _powers() -> np.ndarray:
 
 
 def _middle(low: np.ndarray, high: np.ndarray) -> np.ndarray:
-    return np.where(np.isinf(high), np.maximum(low, 1.0) * 2.0**20, low + (high - low) / 2)
+    found: np.ndarray = np.where(np.isinf(high), np.maximum(low, 1.0) * 2.0**20, low + (high - low) / 2)
+    return found
 
 
 def _narrow(low: np.ndarray, high: np.ndarray) -> np.ndarray:
-    return np.isfinite(high) & (high - low <= 1e-7 * high)
+    found: np.ndarray = np.isfinite(high) & (high - low <= 1e-7 * high)
+    return found
 
 
 def _at_zero(function: Any, end: float) -> bool:
