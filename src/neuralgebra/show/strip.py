@@ -80,13 +80,15 @@ def strip(panels: Sequence[Panel], captions: Sequence[str], *, level: str = "aut
     return Picture(_stacked(pages, names, len(panels)))
 
 
-def derived(derivation: Derivation, *, level: str = "auto", most: int = _MOST) -> Picture:
+def derived(derivation: Derivation, *, level: str = "auto", most: int = _MOST, every_step: bool = True) -> Picture:
     """Draw the steps of a derivation, each with its law.
 
     Parameters
     ----------
     derivation : Derivation
         The steps.
+    every_step : bool
+        Whether each step has a picture, or each run of steps by one law.
     level, most : str, int
         As for `strip`.
 
@@ -102,14 +104,22 @@ def derived(derivation: Derivation, *, level: str = "auto", most: int = _MOST) -
     >>> derived(f.rewrite("additive"))  # doctest: +ELLIPSIS
     <Picture ... pt: 5 networks that are equal>
     """
-    graph = derivation.graph(0)
-    sketches = [Sketch.of(graph)]
-    for record in derivation.records:
-        graph.redo(record.change, record.rule.interface)
-        sketches.append(Sketch.of(graph))
-    ordered = sketches[::-1] if derivation.reversed else sketches
-    captions = [f"{step.rule}: {step.statement}" for step in derivation]
-    return strip([(sketch, None) for sketch in ordered], captions, level=level, most=most)
+    steps, stops = derivation.steps, [0, *derivation.stops(every_step)]
+    found = _sketches(derivation, {derivation.records_done(i) for i in stops})
+    captions = [f"{steps[i - 1].rule}: {steps[i - 1].statement}" for i in stops[1:]]
+    return strip([(found[derivation.records_done(i)], None) for i in stops], captions, level=level, most=most)
+
+
+def _sketches(derivation: Derivation, wanted: set[int]) -> dict[int, Sketch]:
+    """Return the network after some numbers of records."""
+    graph, found = derivation.graph(0), dict[int, Sketch]()
+    for done in range(len(derivation.records) + 1):
+        if done in wanted:
+            found[done] = Sketch.of(graph)
+        if done < len(derivation.records):
+            record = derivation.records[done]
+            graph.redo(record.change, record.rule.interface)
+    return found
 
 
 def _marks(panels: Sequence[Panel], i: int) -> tuple[frozenset[int], frozenset[int]]:
@@ -257,7 +267,9 @@ def _between(parts: list[Part], page: _Page, last: int, x: float, y: float) -> f
         parts.extend(dots((x - _INDENT + 14, middle - 4)))
         text = f"{skipped} panels left out, then by "
     else:
-        parts.append(Text((x - _INDENT + 14, middle + 2), plain("="), 20.0))
+        parts.append(
+            Text((x - _INDENT + 14, middle + 2), plain("→" if page.caption.startswith("absorb") else "="), 20.0)
+        )
         text = "by "
     label = joined(text, _formula(cut(page.caption, _CAPTION)))
     parts.append(Group((Text((x, middle), label, FONT, "start"),), "caption", page.caption))
