@@ -75,6 +75,7 @@ def test_neighbouring_weights_go_the_same_way_too(multiplicative: dict) -> None:
 def test_steps_go_down_the_slope(multiplicative: dict) -> None:
     g = np.array([1.0, -3.0, 0.0])
     assert np.array_equal(multiplicative["sgd"](0.5)(g), [-0.5, 1.5, 0.0])
+    np.testing.assert_allclose(multiplicative["adam"](0.1)(1e-8 * g), [-0.05, 0.075, 0.0], rtol=1e-7)
     step = multiplicative["adam"](0.1)
     for _ in range(3):
         np.testing.assert_allclose(step(g), [-0.1, 0.1, 0.0], rtol=1e-7)
@@ -162,7 +163,7 @@ def test_sums_of_products_have_a_twin_with_exp(multiplicative: dict) -> None:
     twin = model.network.to_additive(absorb=True)
     assert repr(twin) == "<Network 64 → 10: Affine 64→32 · exp · Affine 32→10; 2410 parameters, float64>"
     pixels = multiplicative["digits"]()[0]
-    np.testing.assert_allclose(twin(pixels), model.network(np.exp(pixels)), rtol=1e-11, atol=1e-13)
+    np.testing.assert_allclose(twin(pixels), model.network(model.encode(pixels)), rtol=1e-11, atol=1e-13)
 
 
 def test_the_quick_script_prints_its_tables(multiplicative: dict, capsys: pytest.CaptureFixture[str]) -> None:
