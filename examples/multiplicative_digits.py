@@ -229,10 +229,11 @@ def run(
 
 
 def differences(a: Run, b: Run) -> dict[str, np.ndarray]:
-    """Return the largest relative difference in each epoch, that of vectors by norm."""
-    found = {"loss": abs(a.losses / b.losses - 1)}
+    """Return the largest relative difference in each epoch that both have ended, that of vectors by norm."""
+    steps = slice(EPOCH * min(len(a.accuracy), len(b.accuracy)))
+    found = {"loss": abs(a.losses[steps] / b.losses[steps] - 1)}
     for name, p, q in (("gradient", a.gradients, b.gradients), ("weights", a.weights, b.weights)):
-        found[name] = np.linalg.norm(p - q, axis=-1) / np.linalg.norm(q, axis=-1)
+        found[name] = np.linalg.norm(p[steps] - q[steps], axis=-1) / np.linalg.norm(q[steps], axis=-1)
     return {name: d.reshape(-1, EPOCH).max(1) for name, d in found.items()}
 
 
@@ -294,6 +295,10 @@ class Settings:
         """Epochs that have a column."""
         return sorted({n for n in (1, 2, 5, 10, 20) if n < self.epochs} | {self.epochs})
 
+    def small(self, differences: np.ndarray) -> list[str]:
+        """Return those of the epochs that are shown."""
+        return small([differences[n - 1] if n <= len(differences) else np.nan for n in self.shown])
+
     def table(self, title: str, header: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
         """Print a table."""
         lines = [list(header), *map(list, rows)]
@@ -325,7 +330,7 @@ def twins(s: Settings) -> None:
     for sigma, rule, dtype in itertools.product(SIGMAS, PLAIN_RULES, ("float64", "float32")):
         a, b = (run(form, sigma, rule, s.epochs, dtype=dtype) for form in ("direct", "twin"))
         for name, d in differences(a, b).items():
-            apart.append([sigma, rule, dtype, name, *small(d[n - 1] for n in s.shown)])
+            apart.append([sigma, rule, dtype, name, *s.small(d)])
         last = [percent(r.accuracy[-1]) for r in (a, b)]
         ends.append([sigma, rule, dtype, f"{b.loss:.4f}", *last, str((a.guesses != b.guesses).sum())])
     header = ["σ", "rule", "dtype", "of", *(f"epoch {n}" for n in s.shown)]
@@ -344,7 +349,7 @@ def separation(s: Settings) -> None:
         for name, other in (("multiplicative", a), ("additive, first weights (1 + ε)", c)):
             d = differences(other, b)["weights"]
             end = [f"{b.loss:.2f}", percent(other.accuracy[-1]), percent(b.accuracy[-1])]
-            rows.append([rule, name, *small(d[n - 1] for n in s.shown), *end])
+            rows.append([rule, name, *s.small(d), *end])
     header = ["rule", "compared with additive", *(f"epoch {n}" for n in s.shown), "loss", "right", "right, additive"]
     s.table("Large rates, tanh: relative difference of the weights", header, rows)
 
@@ -412,6 +417,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--quick", action="store_true", help="one epoch, one start, one image")
     parser.add_argument("--markdown", action="store_true")
     given = parser.parse_args(arguments)
+    if given.epochs < 1:
+        parser.error(f"--epochs {given.epochs} received; 1 or more expected.")
     epochs, images, seeds = (1, 1, 1) if given.quick else (given.epochs, 3, 2)
     settings = Settings(epochs, images, range(seeds), given.markdown)
     for part in (twins, separation, accuracy, factors, sums_of_products):
