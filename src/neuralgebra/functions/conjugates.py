@@ -79,7 +79,7 @@ def _coth(k: Any, w: Any) -> Any:
 
 
 def _asinh_slope(k: Any, u: Any) -> Any:
-    return u / (k.hypot(u, 1) * k.asinh(u))
+    return u / (k.sqrt(1 + u * u) * k.asinh(u))
 
 
 def _arctan_slope(k: Any, u: Any) -> Any:
