@@ -6,6 +6,7 @@ from neuralgebra.network.layers import Affine as Affine
 from neuralgebra.network.composed import Batched as Batched
 from neuralgebra.network.composed import BlockDiagonal as BlockDiagonal
 from neuralgebra.network.layers import Concatenate as Concatenate
+from neuralgebra.functions.conjugate import Conjugate as Conjugate
 from neuralgebra.network.convolution import Convolution as Convolution
 from neuralgebra.network.linear import Dense as Dense
 from neuralgebra.network.linear import Diagonal as Diagonal
@@ -24,6 +25,7 @@ from neuralgebra.network.linear import Spread as Spread
 from neuralgebra.network.composed import Transposed as Transposed
 from neuralgebra.functions.activation import activation as activation
 from neuralgebra.functions.activation import registered as activations
+from neuralgebra.functions.conjugate import conjugate as conjugate
 from neuralgebra.files.sklearn import from_sklearn as from_sklearn
 from neuralgebra.files.torch import from_torch as from_torch
 from neuralgebra.files.registry import load as load
