@@ -171,7 +171,7 @@ def conjugate(
     base : float
         β, positive and not 1.
     **parameters : float
-        Parameters of σ, where it is given by name.
+        Parameters of σ, where it is given by name; `base` is always β.
 
     Returns
     -------
