@@ -28,7 +28,7 @@ def test_steps_are_printed_and_files_written(model: str, tmp_path: Path, capsys:
     assert lines[-2].startswith("8 steps hold at 4 points each")
     assert lines[-1] == "<Network 2 → 1: Affine 2→1 · log∘tanh∘exp · Affine 1→1; 4 parameters, float64>"
     x = np.array([[0.5, 2.0]])
-    np.testing.assert_allclose(na.load(twin)(np.log(x)), np.log(F(x)), rtol=1e-12)
+    np.testing.assert_allclose(na.load(twin)(np.log(x)), np.log(F(x)), rtol=1e-12, atol=1e-14)
     assert na.load_derivation(steps, F).result == F.to_additive(absorb=True)
     assert cli.run(arguments) == 7
     assert "--force" in capsys.readouterr().err

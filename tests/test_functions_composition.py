@@ -115,6 +115,9 @@ def test_names_that_stand_for_nothing() -> None:
 def test_kinks_are_where_the_inner_functions_reach_them(word: tuple[str, ...], places: list[float]) -> None:
     function = compose([activation(name) for name in word])
     assert [at for at, _ in function.points(Arrays.of(np.zeros(1)))] == pytest.approx(places)
+    balls = Balls(128)
+    with balls.precision():
+        assert [float(at) for at, _ in function.points(balls)] == pytest.approx(places)
     with pytest.raises(KinkError):
         na.Network.function(function).jacobian(places, kinks="raise")
 

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 import neuralgebra as na
 from diagrams import diagrams
 from neuralgebra.errors import InputError, NotCertifiedError, UsageError
+from neuralgebra.functions.activation import compose
 from neuralgebra.network.layers import Affine, Mixing, PowerProduct
 from neuralgebra.rewrite.derivation import Derivation
 from neuralgebra.rewrite.graph import Apply, Graph, natural_domain
@@ -108,7 +109,7 @@ EXAMPLES = {
     "split": na.Network.function("exp∘tanh", 2),
     "cancel": after(POSITIVE_INPUT, na.Elementwise("log")),
     "identity": after(POSITIVE_INPUT, na.Elementwise("relu")),
-    "name": after(na.Network.function("sigmoid", 2), na.Elementwise("log"), na.Elementwise("tanh")).apply("compose", 2),
+    "name": na.Network.function("log∘at_least∘exp", 2),
     "fuse": after(POSITIVE_INPUT, na.PowerProduct(W, B), na.PowerProduct(W, B)),
     "pool": after(na.Network.function("tanh", 2), na.Maximum([[0, 1]])),
     "unpool": after(na.Network.identity(2), na.Maximum([[0, 1]]), na.Elementwise("tanh")),
@@ -245,19 +246,76 @@ def test_a_sum_in_the_additive_form_is_a_product_in_the_multiplicative_one() -> 
     np.testing.assert_allclose(g.to_additive()(at), f(at), rtol=1e-12)
 
 
-@pytest.mark.parametrize("function", ["sinh", "exp"])
-def test_mixing_layers(function: str) -> None:
+MIXING = {
+    "sinh": na.activation("sinh"), "exp": na.activation("exp"), "cube": na.activation("cube"),
+    "affine": na.activation("affine", slope=2, offset=1), "base 10": na.activation("exp_base", base=10),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("function", MIXING.values(), ids=MIXING)
+def test_mixing_layers(function: na.Activation) -> None:
     layers = [na.Mixing(function, RNG.normal(size=(3, 3)) / 3, RNG.normal(size=3) / 3) for _ in range(2)]
     f = after(na.Network.identity(3), layers[0], na.Elementwise("softplus"), layers[1])
-    inverse = na.activation(function).inverse
     g = f.to_additive()
+    between = compose([function.inverse, na.activation("softplus"), function])
     assert [str(n.layer) for n in g.nodes] == [
-        str(inverse), "Affine 3→3", f"{inverse}∘softplus∘{function}", "Affine 3→3", function,
+        str(function.inverse), "Affine 3→3", str(between), "Affine 3→3", str(function),
     ]  # fmt: skip
     x = points("R>0", 3)
     np.testing.assert_allclose(g(x), f(x), rtol=1e-12)
     back = g.apply("split").rewrite(["split", "mixed"])
     assert sum(isinstance(n.layer, Mixing | PowerProduct) for n in back.result.nodes) == 2
+
+
+@pytest.mark.parametrize(("base", "between"), [(10, "at_least"), (2.5, "at_least"), (0.5, "at_most")])
+def test_any_base(base: float, between: str) -> None:
+    """A base below 1 makes a minimum of a maximum."""
+    f = net("relu")
+    g = f.to_multiplicative(base=base)
+    assert [n.layer.function.name for n in g.nodes if isinstance(n.layer, Mixing)] == ["exp_base"] * 3
+    words = [n.layer.only.name for n in g.nodes if isinstance(n.layer, na.Elementwise)]
+    assert words[0] == "exp_base"
+    assert words[-1] == "log_base"
+    x = points("R", 3)
+    np.testing.assert_allclose(g(x), f(x), rtol=1e-10)
+    assert g.to_additive() == f
+    assert na.conjugate("relu", "multiplicative", base=base).activation.name == between
+    made = na.Network.from_layers(f.layers_list(), "tanh", kind="multiplicative", base=base)
+    natural = [(w, b * np.log(base)) for w, b in f.layers_list()]
+    expected = na.Network.from_layers(natural, "tanh", kind="multiplicative")
+    positive = np.exp(x)
+    np.testing.assert_allclose(made(positive), expected(positive), rtol=1e-10)
+    for (w, b), (v, c) in zip(made.layers_list(), f.layers_list(), strict=True):
+        assert (np.array_equal(w, v), np.array_equal(b, c)) == (True, True)
+
+
+@pytest.mark.parametrize("base", [1, 0, -2, np.nan, np.inf, "e", True])
+def test_what_is_no_base(base: Any) -> None:
+    for call in (
+        lambda: net().to_multiplicative(base=base),
+        lambda: na.Network.from_layers([([[1.0]], None)], kind="multiplicative", base=base),
+        lambda: na.activation("exp_base", base=base),
+        lambda: na.conjugate("tanh", base=base),
+    ):
+        with pytest.raises(InputError, match=r"base|finite numbers|number"):
+            call()
+
+
+def test_a_base_belongs_to_multiplicative_layers() -> None:
+    with pytest.raises(UsageError, match="base=2 received with kind='additive'"):
+        na.Network.from_layers([([[1.0]], None)], base=2)
+    with pytest.raises(UsageError, match="base=2 received with additive"):
+        net().rewrite("additive", base=2)
+
+
+def test_known_functions_have_their_names() -> None:
+    """max(x, 1) ↔ relu, 1 + x ↔ softplus, x/(1 + x) ↔ logsigmoid."""
+    one = na.activation("affine", slope=1, offset=1)
+    for sigma, twin in ((na.activation("at_least"), "relu"), (one, "softplus"), (na.activation("hill"), "logsigmoid")):
+        f = net(sigma, "multiplicative")
+        g = f.to_additive(absorb=True)
+        assert [str(n.layer) for n in g.nodes[1::2]] == [twin, twin]
+        assert g.to_multiplicative(absorb=True) == f
 
 
 def test_sums_of_products() -> None:

@@ -26,6 +26,7 @@ from neuralgebra.arithmetic.kind import Value
 from neuralgebra.errors import InputError, UnsupportedError, shown
 from neuralgebra.functions.chain import Chain
 from neuralgebra.functions.composition import composed, letters, parameter_names
+from neuralgebra.functions.preimages import places
 from neuralgebra.functions.row import AFTER, Definition, Element, Kink, Number, Row, parsed, resolved
 from neuralgebra.functions.turning import hull
 
@@ -74,6 +75,9 @@ class Activation:
                 f"{sorted(self.row.parameters) or 'no parameters'} expected."
             )
         given = {**self.row.parameters, **dict(self.parameters)}
+        wrong = None if self.row.fault is None else self.row.fault(given)
+        if wrong is not None:
+            raise InputError(wrong)
         object.__setattr__(self, "name", self.row.name)
         object.__setattr__(self, "parameters", tuple(sorted(given.items())))
 
@@ -192,35 +196,9 @@ class Activation:
     def points(self, kind: Any) -> list[tuple[Any, int]]:
         """Return place and order of each kink, as numbers of a kind."""
         if self.row.parts:
-            return _points(kind, self.parts)
+            return places(kind, self.parts)
         constants, given = self.constants(kind), dict(self.parameters)
         return [(resolved(kink.at, constants), resolved(kink.order, given)) for kink in self.row.kinks]
-
-
-def _points(kind: Any, parts: Sequence[Activation]) -> list[tuple[Any, int]]:
-    """Return the kinks of a composition: where the value of the parts before is at a kink of the next."""
-    found: list[tuple[Any, int]] = []
-    for i, part in enumerate(parts):
-        for at, order in part.points(kind):
-            place = _before(kind, parts[:i], at)
-            found += [] if place is None else [(place, order)]
-    return found
-
-
-def _before(kind: Any, parts: Sequence[Activation], value: Any) -> Any:
-    """Return the argument at which a composition has a value; None where it never has."""
-    for part in reversed(parts):
-        if _beyond(value, part.row.range):
-            return None
-        inverse = part.inverse
-        if inverse is None:
-            raise UnsupportedError(f"kinks behind {part} received; a function with an inverse is expected there.")
-        value = inverse(kind, np.array([value], dtype=object if not kind.floating else float))[0]
-    return value
-
-
-def _beyond(value: Any, limits: tuple[float, float]) -> bool:
-    return bool(value <= limits[0] or value >= limits[1])
 
 
 def compose(functions: Sequence[Activation]) -> Activation:

@@ -26,12 +26,12 @@ from typing import Any
 
 import numpy as np
 
-from neuralgebra.errors import InputError, UnsupportedError, shown
+from neuralgebra.errors import UnsupportedError, shown
 from neuralgebra.functions import special
 from neuralgebra.functions.activation import Definition, Element, Kink, Row, register
 from neuralgebra.functions.polynomial import Polynomial, variables
 
-__all__ = ["check"]
+__all__: list[str] = []
 
 # Two constants of Klambauer et al., "Self-normalizing neural networks" (2017), to 30 digits.
 SELU_ALPHA = Fraction("1.67326324235437728481704299167")
@@ -158,37 +158,16 @@ def _same_base(name: str) -> Callable[[Mapping[str, Any]], tuple[str, Mapping[st
     return lambda p: (name, {"base": p["base"]})
 
 
-def check(function: Any) -> Any:
-    """Return an activation whose parameters make sense: a base is positive and not 1, the order of hill is positive.
+def _base(p: Mapping[str, Any]) -> str | None:
+    """Return what is wrong with a base."""
+    wrong = any(b <= 0 or b == 1 for b in np.ravel(p["base"]))
+    return f"base={shown(p['base'])} received; a positive number other than 1 is expected." if wrong else None
 
-    Parameters
-    ----------
-    function : Activation
-        The activation.
 
-    Returns
-    -------
-    Activation
-        The same.
-
-    Raises
-    ------
-    InputError
-        For parameters of which there is no such function.
-
-    Examples
-    --------
-    >>> from neuralgebra.functions.activation import activation
-    >>> print(check(activation("exp_base", base=10)))
-    exp_base(base=10)
-    """
-    given = dict(function.parameters)
-    base, order = (np.ravel(given.get(name, default)) for name, default in (("base", 2), ("n", 1)))
-    if any(b <= 0 or b == 1 for b in base):
-        raise InputError(f"base={shown(given['base'])} received; a positive number other than 1 is expected.")
-    if function.row.name == "hill" and any(v <= 0 for v in order):
-        raise InputError(f"n={shown(given['n'])} received for hill; a positive number is expected.")
-    return function
+def _order(p: Mapping[str, Any]) -> str | None:
+    """Return what is wrong with the order of hill."""
+    wrong = any(n <= 0 for n in np.ravel(p["n"]))
+    return f"n={shown(p['n'])} received for hill; a positive number is expected." if wrong else None
 
 
 def _log_of_base(k: Any, z: Any, p: Any) -> Any:
@@ -438,6 +417,7 @@ SMOOTH = (
             Element("L", ZERO, _log_of_base),
         ),
         parameters={"base": 2},
+        fault=_base,
         range=(0, INF),
         inverse=_same_base("log_base"),
     ),
@@ -450,6 +430,7 @@ SMOOTH = (
             RECIPROCAL,
         ),
         parameters={"base": 2},
+        fault=_base,
         domain=(0, INF),
         inverse=_same_base("exp_base"),
     ),
@@ -492,6 +473,7 @@ SMOOTH = (
             RECIPROCAL,
         ),
         parameters={"n": 1},
+        fault=_order,
         domain=(0, INF),
         range=(0, 1),
     ),

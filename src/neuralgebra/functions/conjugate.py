@@ -17,7 +17,6 @@ from neuralgebra.arithmetic.symbols import Symbols
 from neuralgebra.errors import InputError, shown
 from neuralgebra.functions import conjugate_names as names
 from neuralgebra.functions.activation import Activation, activation, compose
-from neuralgebra.functions.catalogue import check
 from neuralgebra.functions.conjugates import CONJUGATES, LIMITS
 from neuralgebra.functions.positivity import Positivity, positivity
 from neuralgebra.functions.row import AFTER
@@ -196,7 +195,7 @@ def conjugate(
     >>> conjugate("relu", "multiplicative").name, conjugate("at_least", base=0.5).name
     ('at_least', 'at_most(bound=0)')
     """
-    source = check(_given(function, parameters))
+    source = _given(function, parameters)
     if direction not in ("additive", "multiplicative"):
         raise InputError(f"direction={shown(repr(direction))} received; 'additive' or 'multiplicative' is expected.")
     if isinstance(base, bool) or not isinstance(base, int | float) or not 0 < base < math.inf or base == 1:

@@ -130,6 +130,8 @@ class Row:
         Whether floating-point accuracy through saturation has been taken care of.
     cases : bool
         Whether it was made of cases, of which nobody has checked that all kinks are stated.
+    fault : callable, optional
+        Parameters -> what is wrong with them, or None.
     fingerprint : str
         What tells a registered function from another of the same name; empty for rows of the catalogue.
     base : Row, optional
@@ -151,6 +153,7 @@ class Row:
     names: Mapping[str, str] = field(default_factory=dict)
     stabilised: bool = True
     cases: bool = False
+    fault: Callable[[Mapping[str, Any]], str | None] | None = None
     fingerprint: str = ""
     base: Row | None = None
     order: int = 0

@@ -4,32 +4,43 @@ from __future__ import annotations
 
 import itertools
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
 
-from neuralgebra.errors import InputError, ShapeError, shown
+from neuralgebra.errors import InputError, ShapeError, UsageError, shown
 from neuralgebra.functions.activation import Activation
-from neuralgebra.network.layers import Affine, Elementwise, Layer, PowerProduct, Softmax
+from neuralgebra.functions.activation import activation as named
+from neuralgebra.network.layers import Affine, Elementwise, Layer, Mixing, PowerProduct, Softmax
 from neuralgebra.network.linear import Dense, Linear, frozen
 
 __all__ = ["chain", "positions", "shape"]
 
 
-def chain(layers: Sequence[Any], activation: Any, output: Any, kind: str, weights: str) -> list[Any]:
+def chain(
+    layers: Sequence[Any], activation: Any, output: Any, kind: str, weights: str, base: float | None = None
+) -> list[Any]:
     """Return the layers of a chain: maps from pairs (A, b), with functions between them."""
     if weights not in ("out,in", "in,out"):
         raise InputError(f'weights={shown(weights)!r} received; "out,in" or "in,out" expected.')
     if kind not in ("additive", "multiplicative"):
         raise InputError(f'kind={shown(kind)!r} received; "additive" or "multiplicative" expected.')
-    make = Affine if kind == "additive" else PowerProduct
+    if base is not None and kind == "additive":
+        raise UsageError(f"base={shown(base)} received with kind='additive'; with kind='multiplicative' expected.")
+    make = Affine if kind == "additive" else PowerProduct if base is None else _of_base(base)
     maps = [make(*_pair(pair, i, weights)) for i, pair in enumerate(layers)]
     if not maps:
         raise InputError("no layers received; at least one pair (A, b) expected.")
     _check(maps, weights)
     functions = [*_hidden(activation, len(maps) - 1), output]
     return [layer for pair in zip(maps, map(_function, functions), strict=True) for layer in pair]
+
+
+def _of_base(base: float) -> Callable[..., Mixing]:
+    """Return what makes layers base^b ∏ x^W."""
+    power = named("exp_base", base=base)
+    return lambda weight, bias: Mixing(power, weight, bias)
 
 
 def _pair(pair: Any, number: int, weights: str) -> tuple[Linear, Any]:

@@ -122,6 +122,7 @@ class Network(Questions):
         output: str | Activation = "identity",
         kind: str = "additive",
         weights: str = "out,in",
+        base: float | None = None,
         **names: Any,
     ) -> Network:
         """Return the chain of layers (A₁, b₁), …, (A_L, b_L) with an activation between them.
@@ -140,6 +141,8 @@ class Network(Questions):
             "multiplicative" makes layers x ↦ e^b ∏ x_j^{A_ij}.
         weights : {"out,in", "in,out"}
             "in,out" when each A multiplies from the right, x·A + b.
+        base : float, optional
+            What multiplicative layers have in place of e; positive, not 1.
         **names
             input_names, output_names, input_shape, output_shape.
 
@@ -159,7 +162,7 @@ class Network(Questions):
         >>> f.input_size, f.output_size
         (2, 1)
         """
-        sequence = chain(layers, activation, output, kind, weights)
+        sequence = chain(layers, activation, output, kind, weights, base)
         builder = Builder(sequence[0].weight.columns)
         place = 0
         for layer in sequence:
@@ -267,11 +270,11 @@ class Network(Questions):
             When the network branches.
         """
         layers = [node.layer for node in self.nodes]
-        strange = [x for x in layers if not isinstance(x, Affine | PowerProduct | Elementwise | Softmax)]
+        strange = [x for x in layers if not isinstance(x, Affine | PowerProduct | Mixing | Elementwise | Softmax)]
         if not self.is_chain or strange:
             what = "branches" if not strange else f"contains {strange[0]}"
             raise UnsupportedError(f"this network {what}; layers_list() needs a chain of (A, b). See f.nodes.")
-        return [(x.weight.dense(), x.bias) for x in layers if isinstance(x, Affine | PowerProduct)]
+        return [(x.weight.dense(), x.bias) for x in layers if isinstance(x, Affine | PowerProduct | Mixing)]
 
     @cached_property
     def digest(self) -> bytes:

@@ -184,13 +184,16 @@ def rewrite(
     """
     graph = _graph(network, domain)
     start, records = graph.ranges[0], _Records(graph)
-    phases = strategy(to, network, base)
+    if base is not None and to != "multiplicative":
+        raise UsageError(f'base={shown(base)} received with {shown(to)}; it belongs to "multiplicative".')
+    chosen = strategy(to, network, base)
     chooser = None if seed is None else np.random.default_rng(seed)
-    _to_the_end(records, phases, chooser)
+    _exhaust(records, chosen.first)
+    _to_the_end(records, chosen.phases, chooser)
     if absorb:
         for rule in _ends(to, base):
             _absorb(records, rule)
-        _to_the_end(records, phases[1:] if to == "additive" else [phases[-1]], chooser)
+        _to_the_end(records, chosen.phases[-2:], chooser)
     return Derivation(network, start, tuple(records.records))
 
 
@@ -215,12 +218,13 @@ class _Records:
 
 def _to_the_end(records: _Records, phases: Sequence[Sequence[Rule]], chooser: Any) -> None:
     if chooser is not None:
-        return _at_random(records, [rule for phase in phases for rule in phase], chooser)
+        *others, last = phases
+        phases = [[rule for phase in others for rule in phase], last]
     count = -1
     while count != len(records.records):
         count = len(records.records)
         for phase in phases:
-            _exhaust(records, phase)
+            _exhaust(records, phase) if chooser is None else _at_random(records, phase, chooser)
 
 
 def _exhaust(records: _Records, rules: Sequence[Rule]) -> None:

@@ -9,7 +9,7 @@ import numpy as np
 from neuralgebra.functions.activation import Activation, compose
 from neuralgebra.network.layers import Affine, Concatenate, Elementwise, Maximum, Select, Softmax
 from neuralgebra.network.linear import Diagonal
-from neuralgebra.rewrite.graph import Apply, Graph, Term
+from neuralgebra.rewrite.graph import OUTPUT, Apply, Graph, Term
 from neuralgebra.rewrite.ranges import Range, direction, through
 from neuralgebra.rewrite.rules import Found
 from neuralgebra.rewrite.words import Word, cancelled, known, of_layer, on_words, one_to_one, without_identity
@@ -107,7 +107,12 @@ def identity(graph: Graph, wire: int) -> Found:
 
 
 def named(graph: Graph, wire: int) -> Found:
-    """A word that is a known function has its name."""
+    """A word that is a known function has its name; a word that others would join is not yet one."""
+    if elementwise(graph, wire) is None:
+        return None
+    neighbours = [graph.before(wire), *(user for user, _ in graph.users[wire] if user != OUTPUT)]
+    if any(elementwise(graph, w) for w in neighbours):
+        return None
     return _on_word(graph, wire, lambda word, start: known(word, graph.ranges[start], graph.needed(wire)))
 
 

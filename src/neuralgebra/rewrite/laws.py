@@ -7,6 +7,7 @@ until nothing changes: no strategy contains a law and its converse.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from neuralgebra.errors import UsageError, shown
@@ -16,7 +17,7 @@ from neuralgebra.network.network import Network
 from neuralgebra.rewrite import functions, interface, linear
 from neuralgebra.rewrite.rules import Rule
 
-__all__ = ["RULES", "STRATEGIES", "law", "strategy"]
+__all__ = ["RULES", "STRATEGIES", "Strategy", "law", "strategy"]
 
 _TABLE = (
     Rule("additive", "M_W = exp ∘ A_W ∘ ln", "x > 0, where M is defined", linear.additive, "multiplied"),
@@ -44,7 +45,7 @@ _TABLE = (
 RULES: Mapping[str, Rule] = {rule.name: rule for rule in _TABLE}
 """All laws by name."""
 
-_WORDS = ("cancel", "identity", "compose", "name")
+_WORDS = ("cancel", "identity", "compose")
 STRATEGIES = ("additive", "multiplicative", "simplified")
 """Those of `strategy`."""
 
@@ -97,7 +98,23 @@ def law(name: Any, by: Any = None) -> Rule:
     return _BY[name](activation(by) if isinstance(by, str) else by) if name in _BY else RULES[name]
 
 
-def strategy(name: Any, network: Network, base: float | None = None) -> list[list[Rule]]:
+@dataclass(frozen=True)
+class Strategy:
+    """Laws in one direction.
+
+    Parameters
+    ----------
+    first : list of Rule
+        Those that are applied once, before the others.
+    phases : list of list of Rule
+        Those that are applied until none does, phase after phase; the last one only gives names.
+    """
+
+    first: list[Rule]
+    phases: list[list[Rule]]
+
+
+def strategy(name: Any, network: Network, base: float | None = None) -> Strategy:
     """Return the phases of a strategy.
 
     Parameters
@@ -111,8 +128,8 @@ def strategy(name: Any, network: Network, base: float | None = None) -> list[lis
 
     Returns
     -------
-    list of list of Rule
-        The phases.
+    Strategy
+        The laws.
 
     Raises
     ------
@@ -120,7 +137,7 @@ def strategy(name: Any, network: Network, base: float | None = None) -> list[lis
         For an unknown name, and for a law with its converse, which would go on for ever.
     """
     if not isinstance(name, str):
-        return [_without_end([law(n) for n in name])]
+        return Strategy([], [_without_end([law(n) for n in name])])
     if name not in STRATEGIES:
         raise UsageError(f"strategy {shown(name)!r} received; one of {', '.join(STRATEGIES)}, or laws, expected.")
     outer, inner = _mixing_functions(network, base)
@@ -159,9 +176,9 @@ def _moving(kind: str, letters: Sequence[str]) -> Rule:
     return Rule(kind, rule.statement, rule.condition, make[kind](letters), rule.converse)
 
 
-def _additive(outer: Sequence[str], inner: Sequence[str], base: float | None) -> list[list[Rule]]:
+def _additive(outer: Sequence[str], inner: Sequence[str], base: float | None) -> Strategy:
     del base
-    return [
+    phases = [
         [RULES["additive"], RULES["unmixed"]],
         [RULES[name] for name in _WORDS],
         [
@@ -170,13 +187,14 @@ def _additive(outer: Sequence[str], inner: Sequence[str], base: float | None) ->
             *(RULES[n] for n in ("log-softmax", "softmax", "log-sum-exp", "product")),
             *(RULES[name] for name in _WORDS),
         ],
+        [RULES["name"]],
     ]
+    return Strategy([], phases)
 
 
-def _multiplicative(outer: Sequence[str], inner: Sequence[str], base: float | None) -> list[list[Rule]]:
+def _multiplicative(outer: Sequence[str], inner: Sequence[str], base: float | None) -> Strategy:
     first = RULES["multiplicative"] if base is None else law("mixing", activation("exp_base", base=base))
-    return [
-        [RULES["unmixed"]],
+    phases = [
         [first],
         [RULES[name] for name in _WORDS],
         [
@@ -185,9 +203,11 @@ def _multiplicative(outer: Sequence[str], inner: Sequence[str], base: float | No
             RULES["shares"],
             *(RULES[name] for name in _WORDS),
         ],
+        [RULES["name"]],
     ]
+    return Strategy([RULES["unmixed"]], phases)
 
 
-def _simplified(outer: Sequence[str], inner: Sequence[str], base: float | None) -> list[list[Rule]]:
+def _simplified(outer: Sequence[str], inner: Sequence[str], base: float | None) -> Strategy:
     del outer, inner, base
-    return [[*(RULES[name] for name in _WORDS), RULES["log-softmax"], RULES["softmax"], RULES["fuse"]]]
+    return Strategy([], [[*(RULES[name] for name in (*_WORDS, "log-softmax", "softmax", "fuse"))], [RULES["name"]]])

@@ -7,7 +7,8 @@ import itertools
 from collections.abc import Callable, Sequence
 
 from neuralgebra.errors import UnsupportedError
-from neuralgebra.functions.activation import Activation, activation, compose
+from neuralgebra.functions.activation import Activation, compose
+from neuralgebra.functions.conjugate_names import additive, multiplicative
 from neuralgebra.network.layers import Elementwise
 from neuralgebra.network.units import functions_of
 from neuralgebra.rewrite.ranges import REAL, Range, after, domain_of, is_identity_on
@@ -123,16 +124,15 @@ def known(word: Word, values: Range, wanted: Range = REAL) -> Found:
     inward = word[::-1]
     ranges = after(values, inward)
     reason = None
-    for size in (3, 2):
-        for start in range(len(word) - size + 1):
-            part = word[start : start + size]
-            function = name_of(part)
-            if function is None:
-                continue
-            first = len(word) - start - size
-            if _defined(part, ranges[first]) or (first == 0 and values.meet(wanted).within(domain_of(part[-1]))):
-                return (*word[:start], *function.letters, *word[start + size :])
-            reason = f"{compose(part)} is {function} where it is defined; its argument is {ranges[first]}"
+    for start in range(len(word) - 2):
+        part = word[start : start + 3]
+        function = name_of(part)
+        if function is None:
+            continue
+        first = len(word) - start - 3
+        if _defined(part, ranges[first]) or (first == 0 and values.meet(wanted).within(domain_of(part[-1]))):
+            return (*word[:start], *function.letters, *word[start + 3 :])
+        reason = f"{compose(part)} is {function} where it is defined; its argument is {ranges[first]}"
     return reason
 
 
@@ -141,14 +141,8 @@ def _defined(word: Word, values: Range) -> bool:
     return all(v.within(domain_of(f)) for f, v in zip(inward, after(values, inward), strict=False))
 
 
-_PAIRS = {
-    ("log", "sigmoid"): "logsigmoid",
-    ("exp", "logsigmoid"): "sigmoid",
-    ("log1p", "exp"): "softplus",
-}
-
-
 def name_of(word: Word) -> Activation | None:
-    """Return the known function that a short word is."""
-    names = tuple(function.name for function in word)
-    return activation(_PAIRS[names]) if names in _PAIRS else None
+    """Return the one known function that three functions are: log∘σ∘exp and exp∘σ∘log of the table of conjugates."""
+    table = {("log", "exp"): additive, ("exp", "log"): multiplicative}.get((word[0].name, word[-1].name))
+    found = None if table is None else table(word[1])
+    return compose(found) if found is not None and len(found) < 2 else None

@@ -15,11 +15,11 @@ from neuralgebra.network.layers import (
     Select,
     Softmax,
 )
-from neuralgebra.show.items import OUTPUT, Item, items_of, sign_of, style_of
+from neuralgebra.show.items import OUTPUT, Item, items_of, style_of
 from neuralgebra.show.layout import Box, Placement
 from neuralgebra.show.lettering import Label, cut, joined, plain, width
 from neuralgebra.show.scene import BLACK, Group, Part, Path, Point, Rectangle, Style, Text
-from neuralgebra.show.sketch import INPUT, domain_label, weighted
+from neuralgebra.show.sketch import INPUT, domain_label, sign, weighted
 from neuralgebra.show.view import (
     FONT,
     SMALL,
@@ -153,7 +153,7 @@ class Boxes(View):
             yield from dots(at, flat=True)
             yield Text((at[0], at[1] + 18), plain(count(item.hidden)), SMALL)
         elif _round(item):
-            yield from node(at, _RADIUS, sign_of(item) or "·", style)
+            yield from node(at, _RADIUS, sign(item.layer) or "·", style)
         elif weighted(layer):
             yield from self._operation(item, at, box, lines)
         elif isinstance(layer, Concatenate):
@@ -181,7 +181,7 @@ class Boxes(View):
 def _round(item: Item) -> bool:
     """Return whether an item is a sign in a circle: a sum of wires, or a product coordinate by coordinate."""
     product = isinstance(item.layer, Multiply) and item.layer.shape is None
-    return product or (len(item.inputs) > 1 and bool(sign_of(item)))
+    return product or (len(item.inputs) > 1 and bool(sign(item.layer)))
 
 
 def _ends(names: Sequence[str]) -> list[Label]:
@@ -203,7 +203,7 @@ def _ports(item: Item, box: Box, heights: Sequence[float]) -> list[float]:
     n = len(item.inputs)
     room = box.height - 8 if not _round(item) else 1.2 * _RADIUS
     step = min(16.0, room / max(n - 1, 1))
-    order = sorted(range(n), key=lambda i: heights[i]) if _round(item) and sign_of(item) != "−" else list(range(n))
+    order = sorted(range(n), key=lambda i: heights[i]) if _round(item) and sign(item.layer) != "−" else list(range(n))
     return [(order.index(i) - (n - 1) / 2) * step for i in range(n)]
 
 

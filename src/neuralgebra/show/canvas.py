@@ -61,6 +61,7 @@ def _matplotlib() -> Any:
         import matplotlib.lines
         import matplotlib.patches
         import matplotlib.path
+        import matplotlib.patheffects
         import matplotlib.text
         import matplotlib.textpath
     except ImportError:
@@ -124,6 +125,7 @@ def _letters(mpl: Any, text: Text) -> Iterator[Any]:
             rotation=0 if text.upright else 90,
             rotation_mode="anchor",
             parse_math=False,
+            path_effects=[mpl.patheffects.withStroke(linewidth=3, foreground="#ffffff")] if text.halo else None,
         )
 
 

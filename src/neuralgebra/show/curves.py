@@ -131,7 +131,7 @@ def _panel(title: Any, series: Sequence[Series], limits: tuple[float, float] | N
     if limits is None:
         up = Ticks.of(np.concatenate([y for _, y in points]), _HEIGHT, 0.06)
     else:
-        up = Ticks(*map(float, limits), _HEIGHT)
+        up = Ticks(float(limits[0]), float(limits[1]), _HEIGHT)
     yield Text((0.0, -26.0), plain(cut(str(title), 40)), _SIZE, "start")
     yield from _axes(across, up)
     for (_, _, _, color, dash), (x, y) in zip(series, points, strict=True):

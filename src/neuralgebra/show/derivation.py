@@ -7,8 +7,7 @@ import os
 from neuralgebra.errors import ResourceError
 from neuralgebra.rewrite.derivation import Derivation
 from neuralgebra.show.picture import Picture
-from neuralgebra.show.sketch import Sketch
-from neuralgebra.show.strip import strip
+from neuralgebra.show.strip import derived
 
 __all__ = ["draw", "svg"]
 
@@ -46,7 +45,7 @@ def draw(
     Raises
     ------
     ResourceError
-        For more than 200 pictures.
+        For more than 200 pictures of steps.
 
     Examples
     --------
@@ -55,20 +54,12 @@ def draw(
     >>> f.rewrite("additive").draw().svg[:4]
     '<svg'
     """
-    stops = [0, *derivation.stops(every_step)]
-    if len(stops) > _PANELS:
-        raise ResourceError(f"{len(stops)} pictures would be needed; at most {_PANELS} are covered.")
-    sketches = [Sketch.of(derivation.graph(derivation.records_done(i))) for i in stops]
-    captions = [_caption(derivation, i) for i in stops[1:]]
-    picture = strip([(s, None) for s in sketches], captions, level=level)
+    if every_step and len(derivation) >= _PANELS:
+        raise ResourceError(f"{len(derivation) + 1} pictures would be needed; at most {_PANELS} are covered.")
+    picture = derived(derivation, level=level, every_step=every_step)
     if path is not None:
         picture.save(path, overwrite=overwrite)
     return picture
-
-
-def _caption(derivation: Derivation, number: int) -> str:
-    step = derivation.steps[number - 1]
-    return f"{step.rule}: {step.statement}"
 
 
 def svg(derivation: Derivation) -> str:

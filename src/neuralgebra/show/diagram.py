@@ -6,7 +6,7 @@ import os
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from neuralgebra.errors import UsageError, shown
+from neuralgebra.errors import ResourceError, UsageError, shown
 from neuralgebra.network.layers import Layer, Mixing, PowerProduct
 from neuralgebra.network.network import Network
 from neuralgebra.show.boxes import Boxes
@@ -16,7 +16,7 @@ from neuralgebra.show.lettering import Label, plain, width
 from neuralgebra.show.neurons import MOST, Neurons
 from neuralgebra.show.picture import Picture
 from neuralgebra.show.scene import Group, Line, Part, Point, Scene, Text, shifted
-from neuralgebra.show.sketch import Names, Sketch
+from neuralgebra.show.sketch import INPUT, Names, Sketch
 from neuralgebra.show.view import SMALL, View
 
 __all__ = ["LEVELS", "Drawing", "diagram", "draw", "in_notebook", "level_of"]
@@ -24,6 +24,7 @@ __all__ = ["LEVELS", "Drawing", "diagram", "draw", "in_notebook", "level_of"]
 LEVELS = ("auto", "neurons", "layers")
 _MARGIN = 16.0
 _LINE = 16.0
+_ITEMS = 500  # in one picture
 _WORDS = 30  # layers that are put into words
 
 
@@ -64,6 +65,8 @@ def draw(
     ------
     UsageError
         For an unknown level or ending.
+    ResourceError
+        When more than 500 layers would have to be shown.
     OutputError
         When the file exists and `overwrite` is false, or cannot be written.
 
@@ -71,8 +74,8 @@ def draw(
     --------
     >>> import neuralgebra as na
     >>> f = na.Network.from_layers([([[1, 2], [3, 4]], [5, 6]), ([[1, 1]], None)], "tanh")
-    >>> f.draw()
-    <Picture 346 x 104 pt: Network 2 to 1>
+    >>> f.draw()  # doctest: +ELLIPSIS
+    <Picture ... pt: Network 2 to 1>
     """
     picture = Picture(diagram(Sketch.of(network, domains), level))
     if path is not None:
@@ -80,9 +83,13 @@ def draw(
     return picture
 
 
-def in_notebook(network: Network) -> str:
-    """Return the picture that a notebook shows of a network, as SVG."""
-    return draw(network).svg
+def in_notebook(network: Network) -> str | None:
+    """Return the picture that a notebook shows of a network, as SVG; None where it would be too large to look at."""
+    try:
+        found = draw(network)
+    except ResourceError:
+        return None
+    return found.svg
 
 
 def diagram(sketch: Sketch, level: str = "auto") -> Scene:
@@ -155,6 +162,11 @@ class Drawing:
         """Return a drawing whose places are found for itself."""
         items = items_of(view.sketch, view.merged)
         items = shortened(items, columns_of([_bare(item) for item in items]), view.most)
+        if len(items) > _ITEMS:
+            raise ResourceError(
+                f"{len(items):,} layers received that no dots can stand for; at most {_ITEMS:,} expected.\n"
+                "Draw a part of the network, such as f[0]."
+            )
         boxes = [view.box(item) for item in items]
         columns = columns_of(boxes)
         found = cls.at(view, items, columns, spread(boxes, columns))
@@ -179,12 +191,12 @@ class Drawing:
     @property
     def left(self) -> float:
         """The left end."""
-        return min(a[0] for a in self.areas())
+        return min(min(a[0] for a in self.areas()), min(x for x, _ in self._points()))
 
     @property
     def right(self) -> float:
         """The right end."""
-        return max(a[2] for a in self.areas())
+        return max(max(a[2] for a in self.areas()), max(x for x, _ in self._points()))
 
     @property
     def top(self) -> float:
@@ -197,7 +209,7 @@ class Drawing:
         return max(max(a[3] for a in self.areas()), max(y for _, y in self._points()) + 6)
 
     def _points(self) -> Iterator[Point]:
-        yield (0.0, 0.0)
+        yield self.placement.centers[INPUT]
         for pieces in self.placement.routes.values():
             for piece in pieces:
                 yield from piece

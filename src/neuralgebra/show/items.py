@@ -6,14 +6,11 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
-import numpy as np
-
-from neuralgebra.network.layers import Affine, Concatenate, Layer
-from neuralgebra.network.linear import Kronecker
+from neuralgebra.network.layers import Concatenate, Layer
 from neuralgebra.show.scene import BLACK, Style
-from neuralgebra.show.sketch import INPUT, Sketch
+from neuralgebra.show.sketch import INPUT, Sketch, sign
 
-__all__ = ["HIDDEN", "OUTPUT", "Item", "items_of", "quietened", "shortened", "sign_of", "style_of"]
+__all__ = ["HIDDEN", "OUTPUT", "Item", "items_of", "quietened", "shortened", "style_of"]
 
 OUTPUT, HIDDEN = -1, -2
 """Keys of the end and of the first dots, others below; a layer has the wire that it gives for its key."""
@@ -72,21 +69,12 @@ def items_of(sketch: Sketch, merged: bool) -> list[Item]:
     return _merged(items) if merged else items
 
 
-def sign_of(item: Item) -> str:
-    """Return "+" or "−" for the sum or the difference of the inputs, "" for anything else."""
-    weight = item.layer.weight if isinstance(item.layer, Affine) and item.layer.bias is None else None
-    if not isinstance(weight, Kronecker) or weight.before != 1 or len(weight.weight) != 1 or weight.weight.size < 2:
-        return ""
-    row = weight.weight[0]
-    return "+" if np.all(row == 1) else "−" if np.array_equal(row, [1, -1]) else ""
-
-
 def _merged(items: list[Item]) -> list[Item]:
     uses = Counter(key for item in items for key in item.inputs)
     joined = {i.key: i for i in items if isinstance(i.layer, Concatenate) and uses[i.key] == 1}
     found, gone = [], set()
     for item in items:
-        before = joined.get(item.inputs[0]) if sign_of(item) else None
+        before = joined.get(item.inputs[0]) if sign(item.layer) else None
         if before is not None and len(before.inputs) == item.layer.weight.weight.size:  # type: ignore[union-attr]
             gone.add(before.key)
             item = replace(item, inputs=before.inputs, wires=before.wires, covers=(before.key, item.key))

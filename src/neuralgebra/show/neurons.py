@@ -89,7 +89,7 @@ class Neurons(View):
         """Return what an item covers, with the weights before it and the labels above."""
         reach = box.lead - 4 if weighted(item.layer) else 6.0
         high = (box.height - 14) / 2
-        above, below = (14.0 if weighted(item.layer) else 4.0), (16.0 if item.layer is None else 3.0)
+        above, below = (18.0 if weighted(item.layer) else 4.0), (16.0 if item.layer is None else 3.0)
         return at[0] - box.width / 2 - reach, at[1] - high - above, at[0] + box.width / 2 + 5, at[1] + high + below
 
     # Painting ---------------------------------------------------------------------------------------------------
@@ -224,6 +224,7 @@ class Neurons(View):
             self.names.weight(layer),
             FONT,
             color=color,
+            halo=not self.sketch.is_chain,
         )
         if label := self.names.bias(layer):
             yield Text((at[0], at[1] - top_out - _RADIUS - 6), label, SMALL, color=color)

@@ -112,6 +112,8 @@ class Text:
         Colour of the letters.
     upright : bool
         False turns the text a quarter to the left, about the point.
+    halo : bool
+        Whether lines that pass behind the letters are kept from them by a white margin.
     """
 
     at: Point
@@ -120,6 +122,7 @@ class Text:
     anchor: str = "middle"
     color: str = BLACK
     upright: bool = True
+    halo: bool = False
 
 
 @dataclass(frozen=True)
@@ -253,7 +256,8 @@ def _text(text: Text) -> str:
     x, y = map(_number, text.at)
     turn = "" if text.upright else f' transform="rotate(-90 {x} {y})"'
     anchor = "" if text.anchor == "start" else f' text-anchor="{text.anchor}"'
-    head = f'<text x="{x}" y="{y}" font-size="{_number(text.size)}"{anchor} fill="{text.color}"{turn}>'
+    halo = ' stroke="#ffffff" stroke-width="3" paint-order="stroke"' if text.halo else ""
+    head = f'<text x="{x}" y="{y}" font-size="{_number(text.size)}"{anchor} fill="{text.color}"{halo}{turn}>'
     rises = [0.0, *(run.rise for run in text.label)]
     runs = (_run(text.label, i, rises[i], text.size) for i in range(len(text.label)))
     return head + "".join(runs) + "</text>"

@@ -5,15 +5,18 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
+import numpy as np
+
 from neuralgebra.functions.activation import Activation
 from neuralgebra.functions.row import AFTER
 from neuralgebra.network.layers import Affine, Elementwise, Layer, Mixing, PowerProduct
+from neuralgebra.network.linear import Kronecker
 from neuralgebra.network.network import Network
 from neuralgebra.rewrite.graph import Graph, natural_domain
 from neuralgebra.rewrite.ranges import POSITIVE, REAL, Range, required, through
 from neuralgebra.show.lettering import Label, cut, joined, plain, upper, variable, visible
 
-__all__ = ["INPUT", "Names", "Sketch", "domain_label", "weighted"]
+__all__ = ["INPUT", "Names", "Sketch", "domain_label", "sign", "weighted"]
 
 INPUT = 0
 """The wire that holds the input."""
@@ -80,8 +83,9 @@ class Sketch:
         else:
             nodes = tuple((i, node.layer, node.inputs) for i, node in enumerate(network.nodes, 1))
             output, sizes, ranges = network.output, dict(enumerate(network.sizes)), dict(enumerate(_ranges(network)))
+        texts = {wire: str(text) for wire, text in (domains or {}).items()}
         found = {wire: _domain(ranges[wire]) for wire in (INPUT, *(wire for wire, _, _ in nodes))}
-        return cls(nodes, output, sizes, network.input_names, network.output_names, found | dict(domains or {}))
+        return cls(nodes, output, sizes, network.input_names, network.output_names, found | texts)
 
     @property
     def is_chain(self) -> bool:
@@ -93,6 +97,15 @@ class Sketch:
 def weighted(layer: Layer | None) -> Affine | PowerProduct | Mixing | None:
     """Return the layer if it has a matrix."""
     return layer if isinstance(layer, Affine | PowerProduct | Mixing) else None
+
+
+def sign(layer: Layer | None) -> str:
+    """Return "+" or "−" where a layer adds up, or subtracts, vectors that are laid side by side; "" for any other."""
+    weight = layer.weight if isinstance(layer, Affine) and layer.bias is None else None
+    if not isinstance(weight, Kronecker) or weight.before != 1 or len(weight.weight) != 1 or weight.weight.size < 2:
+        return ""
+    row = weight.weight[0]
+    return "+" if np.all(row == 1) else "−" if np.array_equal(row, [1, -1]) else ""
 
 
 def _ranges(network: Network) -> list[Range]:
@@ -137,7 +150,7 @@ class Names:
 
     def _count(self, layer: Layer) -> None:
         layer_with = weighted(layer)
-        if layer_with is None:
+        if layer_with is None or sign(layer):
             return
         number = self._numbers.setdefault(id(layer_with.weight), len(self._numbers) + 1)
         if layer_with.bias is not None and id(layer_with.bias) not in self._biases:
@@ -153,7 +166,9 @@ class Names:
             self._functions[function] = joined(variable("σ"), prime, variable("", index)[1:])
 
     def weight(self, layer: Affine | PowerProduct | Mixing) -> Label:
-        """Return W with its number."""
+        """Return W with its number; a sum or difference of vectors needs none."""
+        if sign(layer):
+            return joined(variable("u"), f" {sign(layer)} ", variable("v"))
         return variable("W", str(self._numbers[id(layer.weight)]))
 
     def bias(self, layer: Affine | PowerProduct | Mixing) -> Label:

@@ -10,9 +10,10 @@ import itertools
 import re
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from neuralgebra.errors import UsageError
+from neuralgebra.rewrite.derivation import Derivation
 from neuralgebra.show.diagram import Drawing, framed, legend_of, level_of, view_of
 from neuralgebra.show.items import HIDDEN, OUTPUT, Item, items_of, quietened
 from neuralgebra.show.layout import spread
@@ -22,7 +23,7 @@ from neuralgebra.show.scene import Group, Part, Rectangle, Scene, Style, Text, s
 from neuralgebra.show.sketch import INPUT, Names, Sketch
 from neuralgebra.show.view import FONT, Area, dots
 
-__all__ = ["NEW", "REPLACED", "strip"]
+__all__ = ["NEW", "REPLACED", "derived", "strip"]
 
 REPLACED = Style("#8a6d00", "#fff3bf", 1.0, (4.0, 3.0))
 """Behind what the next step replaces: dashed."""
@@ -62,23 +63,63 @@ def strip(panels: Sequence[Panel], captions: Sequence[str], *, level: str = "aut
     --------
     >>> import neuralgebra as na
     >>> f = na.Network.from_layers([([[1, 2], [3, 4]], None)], kind="multiplicative")
-    >>> steps = f.rewrite("additive")
-    >>> sketches = [Sketch.of(steps.graph(i)) for i in range(len(steps.records) + 1)]
-    >>> strip([(s, None) for s in sketches], ["M = exp ∘ A ∘ log"])
-    <Picture 298 x 268 pt: 2 networks that are equal>
+    >>> g = f.to_additive()
+    >>> strip([(Sketch.of(f), None), (Sketch.of(g), None)], ["M = exp ∘ A ∘ log"])  # doctest: +ELLIPSIS
+    <Picture ... pt: 2 networks that are equal>
     """
     if len(captions) != len(panels) - 1:
         raise UsageError(f"{len(captions)} captions received for {len(panels)} panels; one less than panels expected.")
     if most < 2:
         raise UsageError(f"most={most} received; at least 2 expected.")
-    sketches = [sketch for sketch, _ in panels]
-    level, marks = level_of(sketches, level), [_marks(panels, i) for i in range(len(panels))]
     kept = [i for i in range(len(panels)) if i < (most + 1) // 2 or i >= len(panels) - most // 2]
-    names = Names(sketches)
+    sketches, marks = [panels[i][0] for i in kept], {i: _marks(panels, i) for i in kept}
+    level, names = level_of(sketches, level), Names(sketches)
     active = frozenset(wire for i in kept for wires in marks[i] for wire in wires)
-    drawings = _drawings([sketches[i] for i in kept], names, level, active)
+    drawings = _drawings(sketches, names, level, active)
     pages = [_Page(d, i, *marks[i], captions[i - 1] if i else "") for d, i in zip(drawings, kept, strict=True)]
     return Picture(_stacked(pages, names, len(panels)))
+
+
+def derived(derivation: Derivation, *, level: str = "auto", most: int = _MOST, every_step: bool = True) -> Picture:
+    """Draw the steps of a derivation, each with its law.
+
+    Parameters
+    ----------
+    derivation : Derivation
+        The steps.
+    every_step : bool
+        Whether each step has a picture, or each run of steps by one law.
+    level, most : str, int
+        As for `strip`.
+
+    Returns
+    -------
+    Picture
+        The strip.
+
+    Examples
+    --------
+    >>> import neuralgebra as na
+    >>> f = na.Network.from_layers([([[1, 2], [3, 4]], None)] * 2, kind="multiplicative")
+    >>> derived(f.rewrite("additive"))  # doctest: +ELLIPSIS
+    <Picture ... pt: 5 networks that are equal>
+    """
+    steps, stops = derivation.steps, [0, *derivation.stops(every_step)]
+    found = _sketches(derivation, {derivation.records_done(i) for i in stops})
+    captions = [f"{steps[i - 1].rule}: {steps[i - 1].statement}" for i in stops[1:]]
+    return strip([(found[derivation.records_done(i)], None) for i in stops], captions, level=level, most=most)
+
+
+def _sketches(derivation: Derivation, wanted: set[int]) -> dict[int, Sketch]:
+    """Return the network after some numbers of records."""
+    graph, found = derivation.graph(0), dict[int, Sketch]()
+    for done in range(len(derivation.records) + 1):
+        if done in wanted:
+            found[done] = Sketch.of(graph)
+        if done < len(derivation.records):
+            record = derivation.records[done]
+            graph.redo(record.change, record.rule.interface)
+    return found
 
 
 def _marks(panels: Sequence[Panel], i: int) -> tuple[frozenset[int], frozenset[int]]:
@@ -179,6 +220,8 @@ class _Page:
         marks += [(area, REPLACED, "replaced") for area in self._areas(self.replaced, 0.0)]
         for (left, top, right, bottom), style, kind in sorted(marks, key=lambda mark: mark[0][0] - mark[0][2]):
             yield Group((Rectangle((left, top), right - left, bottom - top, 8.0, style),), kind)
+        for (left, top, right, bottom), style, _ in marks:
+            yield Rectangle((left, top), right - left, bottom - top, 8.0, replace(style, fill=None))
         yield from self.drawing.parts()
 
     def _areas(self, wires: frozenset[int], more: float) -> Iterator[Area]:
@@ -224,7 +267,9 @@ def _between(parts: list[Part], page: _Page, last: int, x: float, y: float) -> f
         parts.extend(dots((x - _INDENT + 14, middle - 4)))
         text = f"{skipped} panels left out, then by "
     else:
-        parts.append(Text((x - _INDENT + 14, middle + 2), plain("="), 20.0))
+        parts.append(
+            Text((x - _INDENT + 14, middle + 2), plain("→" if page.caption.startswith("absorb") else "="), 20.0)
+        )
         text = "by "
     label = joined(text, _formula(cut(page.caption, _CAPTION)))
     parts.append(Group((Text((x, middle), label, FONT, "start"),), "caption", page.caption))
