@@ -44,7 +44,7 @@ POWER_LISTED = 4  # so many derivatives of a power are chain functions of their 
 INF = math.inf
 ZERO = Polynomial({})
 z, y, t, c, s, n, d, u, e, E, H, B, S, r, g, w, h = variables("z y t c s n d u e E H B S r g w h")
-L, D, q, v = variables("L D q v")
+L, D, q, v1, v2 = variables("L D q v1 v2")
 phi, Phi, alpha, slope, low, high, offset = variables("phi Phi alpha slope low high offset")
 
 
@@ -184,8 +184,15 @@ def _hill_ratio(k: Any, z: Any, p: Any) -> Any:
     return k.power(z, p["n"] - 1) / (1 + k.power(z, p["n"]))
 
 
-def _hill_growth(k: Any, z: Any, p: Any) -> Any:
-    return (p["n"] - 1) / z
+def _hill_growth(order: int) -> Element:
+    """Return the chain function (n - 1)/z^order, which for n = 1 is 0 also at z = 0."""
+
+    def stable(k: Any, z: Any, p: Any) -> Any:
+        return k.times(1 / z**order, p["n"] - 1)
+
+    (itself, following) = variables(f"v{order} v{order + 1}")
+    derivative = -order * (following if order < POWER_LISTED else itself * r)
+    return Element(f"v{order}", derivative, lambda k, z, p: (p["n"] - 1) / z**order, stable)
 
 
 def _hill_bend(k: Any, z: Any, p: Any) -> Any:
@@ -469,8 +476,8 @@ SMOOTH = (
             Element("h", L * q * s, _hill, special.hill, turning=()),
             Element("q", -L * q * s, lambda k, z, p: 1 / (1 + k.power(z, p["n"])), special.hill_off, turning=()),
             Element("s", D, _hill_ratio, special.hill_ratio),
-            Element("D", D * v - 2 * L * s * D - v * s * r, _hill_bend, special.hill_bend),
-            Element("v", -v * r, _hill_growth, lambda k, z, p: k.times(1 / z, p["n"] - 1)),
+            Element("D", D * v1 - 2 * L * s * D - v2 * s, _hill_bend, special.hill_bend),
+            *(_hill_growth(order) for order in range(1, POWER_LISTED + 1)),
             Element("L", ZERO, lambda k, z, p: p["n"] + 0),
             RECIPROCAL,
         ),
