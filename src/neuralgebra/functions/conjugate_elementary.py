@@ -301,8 +301,8 @@ def _below(k: Any, z: Value, edge: Any) -> Value:
 
 def hardsigmoid_slope(k: Any, z: Value, p: Parameters) -> Value:
     """Return slope·u/(slope·u + offset)."""
-    inner = p["slope"] * u_of(k, z, 40.0)
-    return inner / (inner + p["offset"])
+    u = u_of(k, z, 40.0)
+    return u * (p["slope"] / (p["slope"] * u + p["offset"]))
 
 
 def hardsigmoid_rest(k: Any, z: Value, p: Parameters) -> Value:

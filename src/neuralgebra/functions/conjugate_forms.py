@@ -75,7 +75,8 @@ def log_tanh(k: Any, z: Value, _: Parameters) -> Value:
 def tanh_slope(k: Any, z: Value, _: Parameters) -> Value:
     """Return 2u/sinh(2u)."""
     u = u_within(k, z)
-    return 4 * u * k.exp(-2 * u) / -k.expm1(-4 * u)
+    e = k.exp(-u)
+    return 4 * u * e * e / -k.expm1(-4 * u)  # e² alone would underflow before its time
 
 
 def tanh_bend(k: Any, z: Value, _: Parameters) -> Value:
@@ -111,29 +112,28 @@ def tanhshrink_rest(k: Any, z: Value, p: Parameters) -> Value:
     return k.xp.where(z < 0.4, left, right)
 
 
-def _half(k: Any, u: Value) -> Value:
-    """Return 1/(1 + e^u)², of which tanh(softplus(u)) = (1 - w)/(1 + w)."""
+def _off(k: Any, u: Value) -> Value:
+    """Return n = 1/(1 + e^u), of which tanh(softplus(u)) = (1 - n²)/(1 + n²)."""
     e = k.exp(-u)
-    n = e / (1 + e)
-    return n * n
+    return e / (1 + e)
 
 
 def log_mish_ratio(k: Any, z: Value, _: Parameters) -> Value:
     """Return log(tanh(softplus(u)))."""
-    w = _half(k, u_of(k, z))
-    return near_zero(k, z, "mish", -k.log1p(2 * w / (1 - w)))
+    n = _off(k, u_of(k, z))
+    return near_zero(k, z, "mish", -k.log1p(2 * n * n / ((1 - n) * (1 + n))))
 
 
 def mish_slope(k: Any, z: Value, p: Parameters) -> Value:
     """Return 2·u·sigmoid(u)/sinh(2·softplus(u))."""
-    w = _half(k, u_of(k, z))
-    return u_on(k, z, p) * (4 * w / (1 - w * w))
+    n = _off(k, u_of(k, z))
+    return 4 * u_on(k, z, p) * n * n / (1 - (n * n) ** 2)
 
 
 def mish_bend(k: Any, z: Value, p: Parameters) -> Value:
     """Return 1 + u·sigmoid(-u) - 2·u·sigmoid(u)·coth(2·softplus(u)), cut off."""
-    w = _half(k, u_of(k, z))
-    outside = 1 + u_off(k, z, p) - 2 * u_on(k, z, p) * ((1 + w * w) / (1 - w * w))
+    n = _off(k, u_of(k, z))
+    outside = 1 + u_off(k, z, p) - 2 * u_on(k, z, p) * ((1 + (n * n) ** 2) / (1 - (n * n) ** 2))
     return near_zero(k, z, "mish_bend", outside)
 
 
