@@ -31,7 +31,7 @@ is an additive one, with the same weights, whose activation is σ' = log∘σ∘
 >>> s.formula, s.limits, s.stabilised
 (log(tanh(exp(x))), (-oo, 0), True)
 >>> s([-1000.0, 0.0, 3.0])                   # np.log(np.tanh(np.exp(x))) gives -inf, -0.272…, 0
-array([-1.00000000e+03, -2.72341469e-01, -7.14875685e-18])
+array([-1.00000000e+03, -2.72341469e-01, -7.16068043e-18])
 >>> na.conjugate("softsign").name, na.conjugate("softplus", "multiplicative").name       # and back: exp∘σ∘log
 ('logsigmoid', 'affine(offset=1)')
 
