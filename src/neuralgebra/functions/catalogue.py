@@ -129,8 +129,6 @@ def _each(function: Callable[..., Any], *values: Any) -> Any:
 
 def _quotient(a: Any, b: Any) -> Any:
     """Return a/b, exact where both numbers are."""
-    if b == 0:
-        raise UnsupportedError(f"{a}/{b} received; there is no inverse function.")
     return Fraction(a) / b if isinstance(a, int | Fraction) and isinstance(b, int | Fraction) else float(a) / float(b)
 
 
