@@ -134,7 +134,9 @@ class Activation:
             return None
         try:
             stated = self.row.inverse(dict(self.parameters)) if callable(self.row.inverse) else (self.row.inverse, {})
-        except ZeroDivisionError:  # of these parameters there is none
+        except ZeroDivisionError:  # a slope or a power of 0
+            return None
+        if stated is None:
             return None
         name, parameters = stated
         return activation(name, **parameters)
