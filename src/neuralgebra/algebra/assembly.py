@@ -390,7 +390,9 @@ def _image(one: Map, low: np.ndarray, high: np.ndarray) -> Range:
     """Return what a map makes of ranges, raised outwards."""
     weight = np.array([nearest(v) for v in one.weight.flat]).reshape(one.weight.shape)
     bias = np.array([nearest(v) for v in one.bias])
-    middle, radius = (low + high) / 2, (high - low) / 2
+    middle, radius = low / 2 + high / 2, high / 2 - low / 2
+    if not np.isfinite(radius).all():  # a value before has no bound
+        return np.full_like(bias, -np.inf), np.full_like(bias, np.inf)
     center = bias + middle @ weight
     reach = raised(_product(radius, abs(weight)))
     reach = reach + _MORE * (abs(bias) + _product(abs(middle) + radius, abs(weight)))

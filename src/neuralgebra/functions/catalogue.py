@@ -26,7 +26,7 @@ from typing import Any
 
 import numpy as np
 
-from neuralgebra.errors import UnsupportedError, shown
+from neuralgebra.errors import shown
 from neuralgebra.functions import special
 from neuralgebra.functions.activation import Definition, Element, Kink, Row, register
 from neuralgebra.functions.polynomial import Polynomial, variables
@@ -129,8 +129,6 @@ def _each(function: Callable[..., Any], *values: Any) -> Any:
 
 def _quotient(a: Any, b: Any) -> Any:
     """Return a/b, exact where both numbers are."""
-    if b == 0:
-        raise UnsupportedError(f"{a}/{b} received; there is no inverse function.")
     return Fraction(a) / b if isinstance(a, int | Fraction) and isinstance(b, int | Fraction) else float(a) / float(b)
 
 
@@ -145,10 +143,10 @@ def _of_power(p: Mapping[str, Any]) -> tuple[str, Mapping[str, Any]]:
     return "power", {"p": _each(_quotient, 1, p["p"])}
 
 
-def _of_leaky(name: str) -> Callable[[Mapping[str, Any]], tuple[str, Mapping[str, Any]]]:
-    def inverse(p: Mapping[str, Any]) -> tuple[str, Mapping[str, Any]]:
+def _of_leaky(name: str) -> Callable[[Mapping[str, Any]], tuple[str, Mapping[str, Any]] | None]:
+    def inverse(p: Mapping[str, Any]) -> tuple[str, Mapping[str, Any]] | None:
         if np.any(np.less_equal(p["slope"], 0)):
-            raise UnsupportedError(f"{name} with a slope that is not positive received; it has no inverse function.")
+            return None
         return name, {"slope": _each(_quotient, 1, p["slope"])}
 
     return inverse
