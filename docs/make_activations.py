@@ -58,7 +58,14 @@ def row(name: str) -> str:
     constants = function.constants(Arrays(np.zeros(1)))
     kinks = [[float(resolved(v, constants)) for v in (k.at, k.order, k.chosen)] for k in found.kinks]
     places = "; ".join(f"{at:g}, {order:g}, {chosen:.6g}" for at, order, chosen in kinks)
-    cells = [name, f"`{formula}`", parameters, places, na.activation(name).inverse or "", found.names.get("onnx", "")]
+    cells = [
+        name,
+        f"`{formula}`",
+        parameters,
+        places,
+        str(na.activation(name).inverse or ""),
+        found.names.get("onnx", ""),
+    ]
     return "| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |"
 
 

@@ -50,3 +50,7 @@ def test_the_inverse_is_the_strip_from_its_end() -> None:
 def test_long_derivations_are_refused() -> None:
     with pytest.raises(ResourceError, match="at most 200"):
         net(1, 120).rewrite("additive").draw(every_step=True)
+    deep = net(1, 150).rewrite("additive")
+    with pytest.raises(ResourceError, match="networks of 301 layers"):
+        deep.draw()
+    assert deep._repr_svg_() is None

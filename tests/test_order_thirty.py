@@ -33,7 +33,12 @@ ORDER = 30
 UNIT = 2.0**-53
 ROWS = {name: row for name, row in na.activations().items() if not row.fingerprint}
 SMOOTH = sorted(name for name, row in ROWS.items() if not row.kinks)
-ENTIRE_LINE = [name for name in SMOOTH if ROWS[name].domain == (-math.inf, math.inf)]
+# Of those with parameters the formula is that of other ones, and cbrt has an infinite slope at 0.
+ENTIRE_LINE = [
+    name
+    for name in SMOOTH
+    if ROWS[name].domain == (-math.inf, math.inf) and not ROWS[name].parameters and name != "cbrt"
+]
 
 
 def _sigmoid(z: flint.arb_series) -> flint.arb_series:
@@ -76,6 +81,15 @@ FORMULAS: dict[str, Callable[[flint.arb_series], flint.arb_series]] = {
     "lisht": lambda z: z * _tanh(z),
     "gaussian": lambda z: (-z * z).exp(),
     "erf": flint.arb_series.erf,
+    "cosh": lambda z: (z.exp() + (-z).exp()) / 2,
+    "log1p": lambda z: (1 + z).log(),
+    "expm1": lambda z: z.exp() - 1,
+    "exp_base": lambda z: (z * flint.arb(2.5).log()).exp(),
+    "log_base": lambda z: z.log() / flint.arb(2.5).log(),
+    "affine": lambda z: z * 3 / 2 + flint.arb(0.5),
+    "cube": lambda z: z**3,
+    "cbrt": lambda z: (z.log() / 3).exp(),
+    "hill": lambda z: 1 / (1 + (-z.log() * 3 / 2).exp()),
 }
 
 
@@ -176,7 +190,8 @@ def expect_accurate(f: na.Network, x: list[float], v: list[float], units: int, o
 @pytest.mark.parametrize("name", SMOOTH)
 def test_every_smooth_activation(name: str) -> None:
     """At most 3.0 u·M (sinh) and 41 u of the series (asinh) are seen; n additions without cancellation give n u."""
-    expect_accurate(alone(name), [0.1], [1.0], 6, 2 * ORDER)
+    # log(base) is rounded once and stands in a_n to the power n
+    expect_accurate(alone(name), [0.1], [1.0], ORDER if name == "exp_base" else 6, 2 * ORDER)
 
 
 @pytest.mark.parametrize("name", ENTIRE_LINE)

@@ -1,5 +1,6 @@
 """What people do with plain, certificates and claims by mistake, and functions that are steep or have kinks."""
 
+import json
 from pathlib import Path
 from typing import Any
 
@@ -147,9 +148,16 @@ def test_certificates_about_two_networks_are_refused(tmp_path: Path) -> None:
     path = tmp_path / "p.json"
     na.save_certificate(P, path)
     text = path.read_text()
-    digest = P.certificate.network
-    path.write_text(text.replace(digest, "00" * 32, 1))
-    with pytest.raises(LoadError, match="different networks"):
+    for part in ("network", "reference"):
+        content = json.loads(text)
+        content["certificates"][0][part] = "00" * 32
+        path.write_text(json.dumps(content))
+        with pytest.raises(LoadError, match="other networks than those of the file"):
+            na.load_certificate(path)
+    content = json.loads(text)
+    del content["certificates"][1]
+    path.write_text(json.dumps(content))
+    with pytest.raises(LoadError, match="one about real numbers and one about executions"):
         na.load_certificate(path)
     path.write_text(text.replace('"ulps": 4', '"ulps": -4'))
     with pytest.raises(LoadError, match="whole number of ulps"):

@@ -520,3 +520,45 @@ def test_a_wrong_rounding_is_caught() -> None:
     rules = [RULES["identity"], wrong("fuse", slightly, rounds=True)]
     with pytest.raises(NotCertifiedError, match="wrong fuse"):
         f.rewrite(rules).verify()
+
+
+# The network of the post ------------------------------------------------------------------------------------------
+
+
+def test_losses_and_gradients_of_both_forms_are_equal() -> None:
+    """3-3-3-3, loss |ln f(x) - t|²: the same gradients in W and b; in the inputs x ∂/∂x = ∂/∂ ln x."""
+    f = net("tanh", "multiplicative", (3, 3, 3, 3))
+    twin = f.to_additive(absorb=True)
+    rng = np.random.default_rng(0)
+    x, t = np.exp(rng.normal(size=(16, 3)) / 2), rng.normal(size=(16, 3))
+    y, v = f(x), twin(np.log(x))
+    np.testing.assert_allclose(((np.log(y) - t) ** 2).sum(), ((v - t) ** 2).sum(), rtol=1e-13)
+    w = 2 * (v - t)
+    ours, theirs = f.parameter_vjp(x, w / y), twin.parameter_vjp(np.log(x), w)
+    for (name, one), other in zip(ours.items(), theirs.values(), strict=True):
+        scale = abs(other).max()
+        np.testing.assert_allclose(one, other, rtol=0, atol=1e-12 * scale, err_msg=name)
+    np.testing.assert_allclose(x * f.vjp(x, w / y), twin.vjp(np.log(x), w), rtol=1e-9, atol=1e-13)
+
+
+# Side conditions that are easily forgotten ---------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(("name", "reason"), [("reciprocal", "rise or fall"), ("tan", "rise or fall"), ("log", "rise")])
+def test_maxima_pass_only_where_a_function_is_defined(name: str, reason: str) -> None:
+    """1/x falls on both sides of 0 and not across; the maximum of logarithms needs all of them."""
+    before = after(na.Network.function(name, 2), na.Maximum([[0, 1]]))
+    behind = after(na.Network.identity(2), na.Maximum([[0, 1]]), na.Elementwise(name))
+    for f, law_name in ((before, "pool"), (behind, "unpool")):
+        with pytest.raises(InputError, match=reason):
+            f.apply(law_name)
+        assert f.apply(law_name, domain=(0.1, 1.5)) != f
+
+
+def test_mixing_by_what_takes_a_value_twice_is_refused() -> None:
+    f = na.Network.from_layers([([[1.0]], None)])
+    with pytest.raises(InputError, match="square received; a bijection of the real numbers"):
+        f.apply("mixing", 1, by="square")
+    for function in (na.activation("affine", slope=0), "relu", "cosh", "log"):
+        with pytest.raises(InputError, match="a bijection of the real numbers"):
+            f.apply("mixing", 1, by=function)

@@ -38,6 +38,8 @@ def sets(function: Activation, many: int = 12, reach: float = 9.0) -> np.ndarray
     kinks = [pair for pair in kinks if low < pair[1] < high]
     ends = np.concatenate([ends, kinks, np.array(kinks)[:, ::-1] * [1, 0] + [0, high]]) if kinks else ends
     ends = ends[(ends[:, 0] > function.row.domain[0]) & (ends[:, 1] < function.row.domain[1])]
+    if function.name == "cbrt":  # its slope is infinite at 0
+        ends = ends[(ends[:, 0] > 0) | (ends[:, 1] < 0)]
     return ends[ends[:, 0] <= ends[:, 1]]
 
 

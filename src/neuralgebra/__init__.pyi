@@ -33,6 +33,7 @@ from neuralgebra.files.certificates import load_certificate as load_certificate
 from neuralgebra.files.derivations import load_derivation as load_derivation
 from neuralgebra.algebra.sorting import median as median
 from neuralgebra.network.combine import parallel as parallel
+from neuralgebra.show.conjugates import plot_conjugates as plot_conjugates
 from neuralgebra.algebra.polynomials import polynomial as polynomial
 from neuralgebra.algebra.polynomials import product as product
 from neuralgebra.functions.custom import register_expression as register

@@ -109,6 +109,7 @@ FUNCTIONS = {
     "load_certificate": "neuralgebra.files.certificates:load_certificate",
     "median": "neuralgebra.algebra.sorting:median",
     "parallel": "neuralgebra.network.combine:parallel",
+    "plot_conjugates": "neuralgebra.show.conjugates:plot_conjugates",
     "polynomial": "neuralgebra.algebra.polynomials:polynomial",
     "product": "neuralgebra.algebra.polynomials:product",
     "register": "neuralgebra.functions.custom:register_expression",

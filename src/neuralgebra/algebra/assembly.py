@@ -30,7 +30,7 @@ import numpy as np
 from neuralgebra.algebra.cells import Cell, Map, Step
 from neuralgebra.algebra.doubles import magnitudes
 from neuralgebra.algebra.schedule import Schedule
-from neuralgebra.algebra.sensitivity import Range
+from neuralgebra.algebra.sensitivity import Range, slope_of
 from neuralgebra.arithmetic.balls import Balls
 from neuralgebra.arithmetic.rationals import Rationals, above, ends, exactly, nearest
 from neuralgebra.errors import ResourceError
@@ -39,13 +39,14 @@ from neuralgebra.network.forms import Form, carried, identity, padded
 from neuralgebra.network.layers import Affine, Concatenate
 from neuralgebra.network.network import Network
 
-__all__ = ["ULPS", "Assembled", "assembled"]
+__all__ = ["ULPS", "Assembled", "assembled", "beyond", "raised", "through"]
 
 ULPS = 4
 """Within so many units in the last place an activation is taken to be evaluated."""
 
 _K = Rationals()
 _EVEN = ("cos", "square", "abs", "gaussian")
+_LEAST = 5e-324  # in place of a product that is too small for a number
 _MORE = 1e-9  # more than the rounding errors of sums of a million terms
 
 
@@ -189,7 +190,7 @@ class _Assembly:
                 continue
             given = [self.values[i] for i in node.inputs]
             form = carried(node.layer, [v.form for v in given])
-            error = _through(node.layer, np.concatenate([v.error for v in given], axis=1))
+            error = through(node.layer, np.concatenate([v.error for v in given], axis=1))
             self.values[place] = _Value(form, raised(error + self.off[place]) if place in self.off else error)
 
     def _layer(self, stage: int) -> None:
@@ -202,8 +203,9 @@ class _Assembly:
         low, high = (np.concatenate(sides)[kept] for sides in zip(*spans, strict=True))
         shift = raised(self._stored(merged.form[:, kept]))
         self.size, slope = _reached(self.function, low - shift[1], high + shift[1])
-        moved = slope * shift
+        moved = _scaled(slope, shift)
         moved[1] += ULPS * (_unit(self.dtype) * 2 * self.size + _smallest(self.dtype))
+        moved[1] += beyond(self.size + moved[1], self.dtype)
         cuts = np.cumsum([f.shape[1] for f in forms])[:-1]
         read = [
             self._result(block, neurons, raised(moved))
@@ -258,8 +260,9 @@ class _Assembly:
         real = off[0] + _product(self.size, off[1:])
         terms = np.count_nonzero(numbers, axis=0)
         gamma = terms * _unit(self.dtype) / (1 - terms * _unit(self.dtype))
-        rounding = gamma * (sizes[0] + _product(self.size, sizes[1:])) + terms * _smallest(self.dtype)
-        return np.array([real, real + rounding])
+        total = sizes[0] + _product(self.size, sizes[1:])
+        rounding = gamma * (1 + 8 * _unit(self.dtype)) * total + terms * _smallest(self.dtype)
+        return np.array([real, real + rounding + beyond(total, self.dtype)])
 
 
 def _unit(dtype: np.dtype) -> float:
@@ -270,7 +273,22 @@ def _smallest(dtype: np.dtype) -> float:
     return float(np.finfo(dtype).smallest_subnormal)
 
 
-def _through(layer: Any, error: np.ndarray) -> np.ndarray:
+def beyond(sizes: np.ndarray, dtype: np.dtype) -> np.ndarray:
+    """Return infinity where a number of some size, or a sum of that size on the way, may overflow; 0 elsewhere."""
+    with np.errstate(over="ignore", invalid="ignore"):
+        safe = raised(sizes) * (1 + 1e-6) < float(np.finfo(dtype).max)
+    return np.where(safe, 0.0, np.inf)
+
+
+def _scaled(slope: np.ndarray, shift: np.ndarray) -> np.ndarray:
+    """Return slope times shift, in which 0 wins over infinity, and no product of others is 0."""
+    with np.errstate(invalid="ignore", over="ignore", under="ignore"):
+        found = slope * shift
+    here = (slope > 0) & (shift > 0)
+    return np.where(here, np.maximum(found, _LEAST), 0.0)
+
+
+def through(layer: Any, error: np.ndarray) -> np.ndarray:
     """Return the errors behind an affine layer or wiring."""
     if isinstance(layer, Affine):
         return raised(_product(error, magnitudes(layer.weight).T))
@@ -340,14 +358,19 @@ def _constant(function: Activation, column: Form) -> flint.fmpq | None:
 def _product(values: np.ndarray, factors: np.ndarray) -> np.ndarray:
     """Return sums of products, (..., in) and (in, out) -> (..., out), in which 0 wins over infinity."""
     with np.errstate(invalid="ignore", over="ignore"):
-        terms = np.where((factors == 0) | (values == 0)[..., None], 0.0, values[..., None] * factors)
+        nothing = (factors == 0) | (values == 0)[..., None]
+        terms = values[..., None] * factors
+        terms = np.where(
+            nothing, 0.0, np.where(terms == 0, _LEAST * np.sign(values[..., None]) * np.sign(factors), terms)
+        )
     return np.asarray(terms.sum(axis=-2))
 
 
 def raised(sums: np.ndarray) -> np.ndarray:
     """Return sums of what is not negative, raised by more than their rounding errors and underflow."""
     with np.errstate(over="ignore"):
-        return np.asarray(np.where(sums > 0, sums * (1 + _MORE) + 1e-290, 0.0))
+        found = np.where(sums == 0, 0.0, sums * (1 + _MORE) + 1e-290)
+    return np.asarray(np.where(np.isnan(found), np.inf, found))
 
 
 def _rounded(form: Form, dtype: np.dtype) -> np.ndarray:
@@ -367,7 +390,9 @@ def _image(one: Map, low: np.ndarray, high: np.ndarray) -> Range:
     """Return what a map makes of ranges, raised outwards."""
     weight = np.array([nearest(v) for v in one.weight.flat]).reshape(one.weight.shape)
     bias = np.array([nearest(v) for v in one.bias])
-    middle, radius = (low + high) / 2, (high - low) / 2
+    middle, radius = low / 2 + high / 2, high / 2 - low / 2
+    if not np.isfinite(radius).all():  # a value before has no bound
+        return np.full_like(bias, -np.inf), np.full_like(bias, np.inf)
     center = bias + middle @ weight
     reach = raised(_product(radius, abs(weight)))
     reach = reach + _MORE * (abs(bias) + _product(abs(middle) + radius, abs(weight)))
@@ -380,7 +405,8 @@ def _reached(function: Activation, low: np.ndarray, high: np.ndarray) -> tuple[n
     with k.precision():
         wide = k.interval(low, high)
         size, slope = (_sizes(function.derivative(k, wide, order)) for order in (0, 1))
-    return size, slope
+        jumps = [slope_of(k, function, z) is None for z in wide]
+    return size, np.where(jumps, np.inf, slope)
 
 
 def _sizes(balls: np.ndarray) -> np.ndarray:

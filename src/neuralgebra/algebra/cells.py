@@ -7,6 +7,7 @@ are exact. Matrices are laid out as forms are, (in, out): rows are what they tak
 from __future__ import annotations
 
 import itertools
+import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -15,9 +16,11 @@ import numpy as np
 
 from neuralgebra.algebra.relations import Relation
 from neuralgebra.arithmetic.rationals import Rationals
+from neuralgebra.errors import NotCertifiedError
+from neuralgebra.functions.activation import Activation
 from neuralgebra.network.forms import Form
 
-__all__ = ["Cell", "Map", "Step", "of_relation", "of_squares", "rationals", "single", "together"]
+__all__ = ["Cell", "Map", "Step", "finite", "of_relation", "of_squares", "rationals", "single", "together"]
 
 _K = Rationals()
 
@@ -210,3 +213,16 @@ def single(layer: Map, reading: Map, error: float, gain: Sequence[float]) -> Cel
 def rationals(values: Iterable[Any]) -> np.ndarray:
     """Return numbers as rationals."""
     return np.array([_K.scalar(v) for v in values], dtype=object)
+
+
+def finite(error: float, function: Activation) -> float:
+    """Return an error that is a number.
+
+    Raises
+    ------
+    NotCertifiedError
+        Where nothing is proven of it.
+    """
+    if not math.isfinite(error):
+        raise NotCertifiedError(f"neurons of {function} have no proven error on the range that is needed; another one?")
+    return error

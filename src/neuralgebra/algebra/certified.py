@@ -20,16 +20,17 @@ import math
 import numbers
 from collections.abc import Callable
 from dataclasses import dataclass
+from fractions import Fraction
 from typing import Any, NoReturn
 
 import numpy as np
 
-from neuralgebra.algebra.assembly import raised
+from neuralgebra.algebra.assembly import beyond, raised
 from neuralgebra.algebra.certificate import Certificate
 from neuralgebra.algebra.elementary import elementary
 from neuralgebra.algebra.enclosure import enclose, ranges
 from neuralgebra.algebra.sensitivity import Range
-from neuralgebra.errors import InputError, NotCertifiedError, UsageError, shown
+from neuralgebra.errors import InputError, NotCertifiedError, ShapeError, UsageError, shown
 from neuralgebra.network.box import Box
 from neuralgebra.network.layers import Affine, Concatenate, Multiply
 from neuralgebra.network.linear import identity
@@ -198,7 +199,9 @@ def _sum(f: Certified, left: float, other: Any, right: float) -> Certified:
 
     def rule(ours: np.ndarray, theirs: np.ndarray, rounds: int) -> Any:
         unit, small = _units(f)
-        return ours + theirs + rounds * (4 * unit * (sizes[0] + ours + sizes[1] + theirs) + 3 * small)
+        total = sizes[0] + ours + sizes[1] + theirs
+        off = ours + theirs
+        return off + (4 * unit * total + 3 * small + beyond(total, f.network.dtype)) if rounds else off
 
     return _combined(f, other, box, joined, rule)
 
@@ -212,9 +215,10 @@ def _affine(f: Certified, factor: float, shift: float) -> Certified:
         weight = identity(g.output_size, 1, [factor], g.dtype)
         return g._then(Affine(weight, np.full(g.output_size, shift, g.dtype)))
 
-    bounds = [abs(factor) * np.array(c.bounds) for c in (real, executed)]
+    bounds = [_scaled(factor, np.array(c.bounds)) for c in (real, executed)]
     unit, small = _units(f)
-    bounds[1] = bounds[1] + 3 * unit * (abs(factor) * (sizes + executed.bounds) + abs(shift)) + 3 * small
+    total = _scaled(factor, sizes + executed.bounds) + abs(shift)
+    bounds[1] = bounds[1] + 4 * unit * total + 3 * small + beyond(total, f.network.dtype)
     return _certified(mapped(f.network), mapped(f.reference), real.box, [_up(b) for b in bounds], executed)
 
 
@@ -229,12 +233,26 @@ def _product(f: Certified, other: Certified) -> Certified:
     def rule(ours: np.ndarray, theirs: np.ndarray, rounds: int) -> Any:
         unit, small = _units(f)
         off = sizes[0] * theirs + sizes[1] * ours + ours * theirs
-        return off + rounds * (unit * (sizes[0] * sizes[1] + off) + small)
+        off = np.where((off == 0) & ((sizes[0] * theirs != 0) | (ours > 0) | (theirs > 0)), 5e-324, off)
+        total = sizes[0] * sizes[1] + off
+        return off + (2 * unit * total + small + beyond(total, f.network.dtype)) if rounds else off
 
     return _combined(f, other, box, joined, rule)
 
 
+def _scaled(factor: float, bounds: np.ndarray) -> np.ndarray:
+    """Return |factor| times bounds; no product of numbers above 0 is 0, and what has no bound has none times 0."""
+    with np.errstate(invalid="ignore", over="ignore"):
+        found = np.where((bounds > 0) & (factor != 0), np.maximum(abs(factor) * bounds, 5e-324), 0.0)
+    return np.asarray(np.where(np.isinf(bounds), np.inf, found))
+
+
 def _composed(f: Certified, inner: Certified) -> Certified:
+    if f.network.input_size != inner.network.output_size:
+        raise ShapeError(
+            f"networks of shape {f.network.shape} @ {inner.network.shape} (outputs, inputs) received; the outer one is "
+            "to have as many inputs as the inner one has outputs."
+        )
     outside, inside = _proven(f), _proven(inner)
     _expect_alike(f, inner)
     box = inside[0].box
@@ -307,9 +325,14 @@ def _constant(f: Certified, value: Any) -> float:
     if not isinstance(value, numbers.Real):
         raise UsageError(f"{shown(type(value).__name__)} received beside certified layers; such or a number expected.")
     dtype = min(f.network.dtype, f.reference.dtype, key=lambda d: d.itemsize)
-    with np.errstate(over="ignore"):
-        narrow = float(np.asarray(float(value)).astype(dtype))
-    if not np.isfinite(narrow) or narrow != value:
+    try:
+        with np.errstate(over="ignore"):
+            narrow = float(np.asarray(float(value)).astype(dtype))
+        whole = int(value) if isinstance(value, numbers.Integral) else float(value)
+        exact = Fraction(narrow) == (value if isinstance(value, Fraction) else Fraction(whole))
+    except (OverflowError, ValueError):
+        exact = False
+    if not exact:
         raise InputError(f"constant {shown(repr(value))} received; a number that {dtype} holds expected.")
     return float(value)
 

@@ -1,12 +1,10 @@
 """An independent proof of certificates, which needs python-flint alone: ``python checker.py FILE [SECONDS]``.
 
-A file holds two networks g and f as exact numbers, and claims |g - f| <= bounds on a box. Each is proven again by
-Taylor models (Berz and Makino, Reliable Computing 4, 1998): on a part of the box every value is a polynomial in t,
--1 <= t <= 1, with balls as coefficients. What is cut off from a function, and what |z| is off from a chord where z
-changes sign, are variables of their own. Parts on which the bounds do not follow are halved. An execution is g with
-something added behind each sum, product and function: by the mean value theorem it is off by at most the sum of
-sup |dg/d(added)| times the most that can be added (Higham, "Accuracy and stability of numerical algorithms", 2002,
-chapter 3), with all values widened by what is added.
+A file holds networks g and f as exact numbers, and claims |g - f| <= bounds on a box, proven again by Taylor models
+(Berz and Makino, Reliable Computing 4, 1998): on a part of the box every value is a polynomial in t, -1 <= t <= 1, with
+balls as coefficients; what is cut off, and what |z| is off from a chord, are variables. Other parts are halved. An
+execution is g with something added behind each step: it is off by the sum of sup |dg/d(added)| times the most that is
+added (Higham, "Accuracy and stability of numerical algorithms", 2002, chapter 3), all values widened by it.
 """
 
 from __future__ import annotations
@@ -28,10 +26,8 @@ from flint import arb, arb_series
 
 __all__ = ["BENT", "FUNCTIONS", "Verdict", "check", "network_of"]
 
-BITS, TINY = 160, arb(2) ** -110
-FIELD, VARIABLES = 5, 64  # bits of an exponent; how many variables may have them
-ODD = sum(1 << FIELD * i for i in range(VARIABLES))
-UNIT, HALF, ZERO, ONE = arb(0, 1), arb(0.5, 0.5), arb(0), arb(1)
+BITS, TINY, FIELD, VARIABLES = 160, arb(2) ** -110, 5, 64  # bits of an exponent; how many variables may have them
+ODD, ZERO, ONE, UNIT, HALF = sum(1 << FIELD * i for i in range(VARIABLES)), arb(0), arb(1), arb(0, 1), arb(0.5, 0.5)
 FORMATS = {"float64": (53, -1074, 1024), "float32": (24, -149, 128)}  # digits, smallest and largest exponent
 Model = tuple[list[dict[int, Any]], dict[Any, Any]]  # by degree, packed exponents -> ball; variable -> what is cut off
 
@@ -46,19 +42,14 @@ class Verdict(NamedTuple):
 
 
 FUNCTIONS: dict[str, Callable[[Any], Any]] = {
-    "identity": lambda z: z,
-    "sigmoid": lambda z: 1 / (1 + (-z).exp()),
-    "tanh": lambda z: 1 - 2 / (1 + (2 * z).exp()),
-    "softplus": lambda z: (1 + z.exp()).log(),
-    "gelu": lambda z: z * (-z / arb(2).sqrt()).erfc() / 2,
+    "identity": lambda z: z, "square": lambda z: z * z, "reciprocal": lambda z: 1 / z,
+    "sigmoid": lambda z: 1 / (1 + (-z).exp()), "tanh": lambda z: 1 - 2 / (1 + (2 * z).exp()),
+    "softplus": lambda z: (1 + z.exp()).log(), "gelu": lambda z: z * (-z / arb(2).sqrt()).erfc() / 2,
     "gelu_tanh": lambda z: z / (1 + (-(8 / arb.pi()).sqrt() * (z + arb(44715) / 1000000 * z * z * z)).exp()),
     "silu": lambda z: z / (1 + (-z).exp()),
-    "square": lambda z: z * z,
-    "reciprocal": lambda z: 1 / z,
-} | {name: operator.methodcaller(name) for name in ("sin", "cos", "exp", "log", "sqrt", "erf")}
-BENT: dict[str, Callable[[Any], tuple[Any, Any]]] = {  # a z + b |z|
-    name: lambda p: ((1 + p["slope"]) / 2, (1 - p["slope"]) / 2) for name in ("leaky_relu", "prelu")
-} | {"relu": lambda p: (ONE / 2, ONE / 2), "abs": lambda p: (ZERO, ONE)}
+} | {name: operator.methodcaller(name) for name in ("sin", "cos", "exp", "log", "sqrt", "erf")}  # fmt: skip
+BENT: dict[str, Callable[[Any], tuple[Any, Any]]] = {"relu": lambda p: (ONE / 2, ONE / 2), "abs": lambda p: (ZERO, ONE)}
+BENT |= dict.fromkeys(("leaky_relu", "prelu"), lambda p: ((1 + p["slope"]) / 2, (1 - p["slope"]) / 2))  # a z + b |z|
 
 
 def series(name: str, order: int, z: Any, length: int) -> list[Any]:
@@ -235,8 +226,7 @@ def prove(document: dict[str, Any], claim: dict[str, Any], seconds: float) -> Ve
             return Verdict(name, "verified", f"|g - f| <= {most:.6g}", count)
         worst, _, low, high = heapq.heappop(waiting)
         shares = [(b - a) / (d - c or 1) for a, b, c, d in zip(low, high, claim["low"], claim["high"], strict=True)]
-        i = shares.index(max(shares))
-        middle = [(low[i] + high[i]) / 2]
+        middle = [(low[i := shares.index(max(shares))] + high[i]) / 2]
         parts = [(low, high[:i] + middle + high[i + 1 :]), (low[:i] + middle + low[i + 1 :], high)]
     return Verdict(name, "not decided", f"|g - f| <= {-worst:.6g}", count)
 
@@ -275,6 +265,14 @@ def network_of(section: dict[str, Any]) -> dict[str, Any]:
     return content | {"values": values}
 
 
+def fits(network: dict[str, Any], dtype: str, ulps: int) -> bool:
+    """Return whether executions of a network are spoken of: its numbers are of the dtype, as many bits and so large."""
+    digits, least, most = FORMATS[dtype]
+    factors = [w.man_exp() for kind, _, data in network["values"] if kind == "sum" for w in (*data[0], data[1])]
+    spans = [(e + (n := int(m)).bit_length(), n.bit_length(), int(e)) for m, e in factors]
+    return type(ulps) is int and ulps >= 0 and all(n <= digits and e >= least and top <= most for top, n, e in spans)
+
+
 def check(text: str, seconds: float = 60.0) -> list[Verdict]:
     """Return what becomes of each claim of a certificate within some seconds for each."""
     document, verdicts = json.loads(text), []
@@ -286,7 +284,10 @@ def check(text: str, seconds: float = 60.0) -> list[Verdict]:
             low, high = ([Fraction(float.fromhex(v)) for v in claim["box"][end]] for end in ("low", "high"))
             if {len(low), len(high)} != {n["inputs"] for n in networks.values()} or len(low) > VARIABLES:
                 raise ValueError("a box of as many ranges as inputs, at most 64, expected")
-            bounds = [number(b) for b in claim["bounds"]]
+            bounds, sizes = [number(b) for b in claim["bounds"]], {len(n["outputs"]) for n in networks.values()}
+            fair = sizes == {len(bounds) or -1} and all(a <= b for a, b in zip(low, high, strict=True))
+            if not fair or (claim["execution"] and not fits(networks["network"], **claim["execution"])):
+                raise ValueError("a box, a bound for each output, executions in numbers of their dtype expected")
             verdicts.append(prove(networks, claim | {"low": low, "high": high, "bounds": bounds}, seconds))
     return verdicts
 

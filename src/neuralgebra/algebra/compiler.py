@@ -238,7 +238,7 @@ class Compiler:
         size, given = self.simple.sizes[place], self.simple.nodes[place - 1].inputs
         square = relation(named("square"), self.function)
         if square is not None:
-            exact = [of_exact_squares(square, gain) for gain in self.gains[place][::-1].T.tolist()]
+            exact = [of_exact_squares(square, gain) for gain in self.gains[place].T.tolist()]
             return together(exact, [(i, size + i) for i in range(size)], 2 * size)
         if self.box is None or self.tol is None:
             raise self._refused(f"a product as neurons of {self.function}")

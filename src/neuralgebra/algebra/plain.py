@@ -209,4 +209,5 @@ def _result(network: Network, function: Activation, box: Box | None, made: Assem
 
 
 def _upwards(bounds: np.ndarray) -> tuple[float, ...]:
-    return tuple(np.where(bounds > 0, np.nextafter(bounds, np.inf), 0.0).tolist())
+    found = np.where(bounds == 0, 0.0, np.nextafter(bounds, np.inf))
+    return tuple(np.where(np.isnan(found), np.inf, found).tolist())

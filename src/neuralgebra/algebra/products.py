@@ -26,6 +26,7 @@ from typing import Any
 
 import numpy as np
 
+from neuralgebra.algebra.assembly import raised, through
 from neuralgebra.algebra.combination import Combination
 from neuralgebra.algebra.fractions import DIGITS, Fraction, fraction
 from neuralgebra.algebra.same_depth import Sum
@@ -42,6 +43,7 @@ from neuralgebra.network.units import functions_of
 __all__ = ["Expansion", "expanded"]
 
 _K = Rationals()
+_BOUNDED = ("sigmoid", "tanh", "sin", "cos")  # by 1
 _MOST = 1000  # neurons of one product
 
 _Pair = tuple[int, int]
@@ -97,6 +99,8 @@ class _Unit:
     argument: int
     value: int
     index: int
+    given: bool
+    """Whether the network had it before."""
 
 
 def expanded(network: Network, function: Activation, approximately: Sum | None = None) -> Expansion:
@@ -134,8 +138,13 @@ class _Expansion:
         self.network, self.function, self.approximately = network, function, approximately
         self.builder = Builder(network.input_size)
         self.units: list[_Unit | None] = [None] * network.input_size
+        self.given = False
         self.forms: dict[int, Form] = {0: identity(network.input_size)}
         self.errors: dict[int, np.ndarray] = {}
+        self.off: dict[int, np.ndarray] = {}
+        """How far forms of places are from what they stand for, where products before them are not exact."""
+        self.moved: set[int] = set()
+        """Places whose values depend on such products."""
 
     def run(self) -> Expansion:
         places = [0]
@@ -150,7 +159,12 @@ class _Expansion:
         found = None
         if isinstance(node.layer, Multiply) or _is_square(node.layer):
             found = self._product(given[0], given[-1])
-        return self._add(node.layer, *given) if found is None else found
+        if found is not None:
+            return found
+        self.given = True
+        place = self._add(node.layer, *given)
+        self.given = False
+        return place
 
     def _add(self, layer: Any, *given: int) -> int:
         """Add a layer, and note what its place is."""
@@ -159,12 +173,18 @@ class _Expansion:
             rows = 1 + len(self.units)
             form = carried(layer, [padded(self.forms[i], rows) for i in given])
             self.forms[place] = self._variables(layer, given[0], place) if form is None else form
+            if self.moved.intersection(given):
+                self.moved.add(place)
+            if form is not None and any(i in self.off for i in given):
+                sizes = [self.off.get(i, np.zeros(self.builder.sizes[i])) for i in given]
+                self.off[place] = through(layer, np.concatenate(sizes)[None])[0]
         return place
 
     def _variables(self, layer: Any, argument: int, place: int) -> Form:
         start, size = 1 + len(self.units), self.builder.sizes[place]
         functions = list(functions_of(layer, size)) if isinstance(layer, Elementwise) else [None] * size
-        self.units += [None if f is None else _Unit(f, argument, place, i) for i, f in enumerate(functions)]
+        given = self.given
+        self.units += [None if f is None else _Unit(f, argument, place, i, given) for i, f in enumerate(functions)]
         return identity(size, start)
 
     # Products ---------------------------------------------------------------------------------------------------
@@ -175,11 +195,13 @@ class _Expansion:
         u v = (u - p)(v - q) + p v + q (u - p)
         """
         u, v = (padded(self.forms[i], 1 + len(self.units)) for i in (left, right))
-        if not (u[1:] != 0).any():
+        rough = [i for i in (left, right) if i in self.off]
+        if not (u[1:] != 0).any() and left not in rough:
             return self._scaled(right, u[0])
-        if not (v[1:] != 0).any():
+        if not (v[1:] != 0).any() and right not in rough:
             return self._scaled(left, v[0])
-        found = self._neurons(_pairs(u[1:], v[1:]), self.builder.sizes[left])
+        lost = self._lost(left, right, u, v) if rough else np.zeros(self.builder.sizes[left])
+        found = None if lost is None else self._neurons(_pairs(u[1:], v[1:]), self.builder.sizes[left], lost)
         if found is None:
             return None
         parts = [found]
@@ -189,6 +211,18 @@ class _Expansion:
             parts.append(self._combined(u[1:] * v[0]))
         size = self.builder.sizes[left]
         return self._add(Affine(identities(size, len(parts))), self._add(Concatenate(), *parts))
+
+    def _lost(self, left: int, right: int, u: Form, v: Form) -> np.ndarray | None:
+        """Return what a product of forms that are off is off by; None where values have no bound."""
+        sizes = []
+        for place, form in ((left, u), (right, v)):
+            used = np.flatnonzero((form[1:] != 0).any(axis=1)).tolist()
+            if any(self.units[i] is None or self._unit(i).function.name not in _BOUNDED for i in used):
+                return None
+            total = np.array([above(sum(map(abs, column), ZERO)) for column in form.T])
+            sizes.append((raised(total), self.off.get(place, np.zeros(len(total)))))
+        (a, off_a), (b, off_b) = sizes
+        return raised(a * off_b + b * off_a + off_a * off_b)
 
     def _scaled(self, place: int, factors: Form) -> int:
         diagonal = _K.zeros((len(factors), len(factors)))
@@ -206,22 +240,30 @@ class _Expansion:
         assert unit is not None
         return unit
 
-    def _neurons(self, pairs: _Pairs, size: int) -> int | None:
-        """Return the place of Σ_ij A_io B_jo σ_i(z_i) τ_j(w_j) for each o, if it is a sum of neurons."""
+    def _neurons(self, pairs: _Pairs, size: int, lost: np.ndarray) -> int | None:
+        """Return the place of Σ_ij A_io B_jo σ_i(z_i) τ_j(w_j) for each o, if it is a sum of neurons.
+
+        What it stands for is off by as much as is lost already.
+        """
         if any(self.units[i] is None for pair in pairs for i in pair):
             return None
         family = _FAMILIES.get(self.function.name, ())
         if all(self._unit(i).function.name in family for pair in pairs for i in pair):
-            return self._by_terms({pair: self._terms(*pair) for pair in pairs}, pairs, size)
+            return self._by_terms({pair: self._terms(*pair) for pair in pairs}, pairs, lost)
         fractions = {pair: self._fraction(*pair) for pair in pairs}
         if all(fraction is not None for fraction in fractions.values()):
-            return self._by_fractions(fractions, pairs, size)  # type: ignore[arg-type]
-        if self.approximately is None or any(self._unit(i).function != self.function for p in pairs for i in p):
+            return self._by_fractions(fractions, pairs, size, lost)  # type: ignore[arg-type]
+        if self.approximately is None or not all(self._as_fitted(i) for pair in pairs for i in pair):
             return None
         inner, outer = self.approximately.inner.tolist(), self.approximately.outer.tolist()
         terms = [_Term(_K.scalar(c), self.function, *numbers) for c, numbers in zip(outer, inner, strict=True)]
         constant = _K.scalar(self.approximately.constant)
-        return self._by_terms(dict.fromkeys(pairs, terms), pairs, size, constant, self.approximately.error)
+        return self._by_terms(dict.fromkeys(pairs, terms), pairs, lost, constant, self.approximately.error)
+
+    def _as_fitted(self, variable: int) -> bool:
+        """Return whether the argument of a neuron has the range for which the sum of a product was made."""
+        unit = self._unit(variable)
+        return unit.function == self.function and unit.given and unit.argument not in self.moved
 
     # Sums of new neurons ----------------------------------------------------------------------------------------
 
@@ -230,7 +272,12 @@ class _Expansion:
         return [_Term(_K.scalar(c), activation(name), alpha, beta, 0.0) for c, name, alpha, beta in rule]
 
     def _by_terms(
-        self, terms: dict[_Pair, list[_Term]], pairs: _Pairs, size: int, constant: Any = ZERO, error: float = 0.0
+        self,
+        terms: dict[_Pair, list[_Term]],
+        pairs: _Pairs,
+        lost: np.ndarray,
+        constant: Any = ZERO,
+        error: float = 0.0,
     ) -> int:
         """Return the place of Σ_ij A_io B_jo (d + Σ c φ(α z_i + β w_j + γ)), where each sum may be off by an error."""
         listed = sorted(
@@ -241,8 +288,8 @@ class _Expansion:
         neurons = self._add(Elementwise(tuple(blocks)), self._arguments(listed))
         weight = np.array([pairs[i, j] * term.factor for i, j, term in listed], dtype=object)
         total = sum(pairs.values()) * constant
-        off = np.array([above(sum((abs(f[o]) for f in pairs.values()), ZERO)) * error for o in range(size)])
-        return self._noted(Combination(weight.T), total, neurons, off)
+        off = np.array([above(sum((abs(f[o]) for f in pairs.values()), ZERO)) * error for o in range(len(lost))])
+        return self._noted(Combination(weight.T), total, neurons, raised(off) + lost)
 
     def _noted(self, weight: Combination, constant: Form, place: int, off: np.ndarray) -> int:
         """Add an affine map whose constants are rounded, and note how far it is off."""
@@ -254,7 +301,8 @@ class _Expansion:
             exact = _K.weight(bias)
             off = off + np.array([above(abs(a - b)) for a, b in zip(constant, exact, strict=True)])
         if off.any():
-            self.errors[found] = np.nextafter(off, np.inf)
+            self.errors[found] = self.off[found] = np.nextafter(off, np.inf)
+            self.moved.add(found)
         return found
 
     def _expect_few(self, count: int, pairs: int) -> None:
@@ -283,12 +331,14 @@ class _Expansion:
         """Return the product of two neurons as d + c σ(z) + e σ(w), if their arguments are parallel."""
         first, second = self._unit(i), self._unit(j)
         z, w = (padded(self.forms[u.argument], 1 + len(self.units))[:, u.index] for u in (first, second))
+        if any(u.argument in self.moved for u in (first, second)):
+            return None
         for sign in (1, -1):
             if first.function == second.function and (z[1:] == sign * w[1:]).all():
                 return fraction(first.function.name, z[0] - sign * w[0], sign)
         return None
 
-    def _by_fractions(self, fractions: dict[_Pair, Fraction], pairs: _Pairs, size: int) -> int:
+    def _by_fractions(self, fractions: dict[_Pair, Fraction], pairs: _Pairs, size: int, lost: np.ndarray) -> int:
         """Return the place of Σ_ij A_io B_jo (d + c σ_i + e σ_j)."""
         total = _K.zeros((1 + len(self.units), size))
         for (i, j), (d, c, e) in fractions.items():
@@ -298,7 +348,7 @@ class _Expansion:
         used = np.flatnonzero((total[1:] != 0).any(axis=1)).tolist()
         neurons = self._add(Concatenate(), *(self._neuron(i) for i in used))
         off = np.array([above(size) for size in sum(abs(factor) for factor in pairs.values())]) * DIGITS
-        return self._noted(Combination(total[1:][used].T), total[0], neurons, off)
+        return self._noted(Combination(total[1:][used].T), total[0], neurons, raised(off) + lost)
 
     def _neuron(self, variable: int) -> int:
         unit = self._unit(variable)

@@ -164,7 +164,7 @@ def one_sided(by: Activation, low: float) -> Relation | None:
     start = _STRAIGHT.get(by.name)
     if start is None:
         return None
-    shift = max(0.0, _short(start - low))
+    shift = 0.0 if low >= start else _short(math.nextafter(start - low, math.inf))
     return Relation(((1, shift, 1),), -shift if shift else 0)
 
 

@@ -28,6 +28,7 @@ from neuralgebra.functions.activation import Activation
 from neuralgebra.network.box import Box
 from neuralgebra.network.layers import Elementwise, Multiply
 from neuralgebra.network.network import Network
+from neuralgebra.network.units import functions_of
 
 __all__ = ["Sum", "product_as_sum", "sums_of"]
 
@@ -119,11 +120,17 @@ def sums_of(network: Network, function: Activation, box: Box, tol: float) -> Ite
         About what the error may come to.
     """
     products = any(isinstance(node.layer, Multiply) or node.layer == Elementwise("square") for node in network.nodes)
-    places = [node.inputs[0] for node in network.nodes if node.layer == Elementwise(function)]
-    if not products or not places:
+    units = [
+        (node.inputs[0], unit)
+        for place, node in enumerate(network.nodes, 1)
+        if isinstance(node.layer, Elementwise)
+        for unit, f in enumerate(functions_of(node.layer, network.sizes[place]))
+        if f == function
+    ]
+    if not products or not units:
         return
     found, _ = ranges(network, box)
-    low, high = min(found[p][0].min() for p in places), max(found[p][1].max() for p in places)
+    low, high = (end(found[p][i][u] for p, u in units) for i, end in ((0, min), (1, max)))
     if np.isfinite(high - low) and low < high:
         for pairs in _COUNTS:
             if _guess(function, float(low), float(high), pairs).error <= tol:

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from neuralgebra.algebra.cells import Cell, Map, rationals, single
+from neuralgebra.algebra.cells import Cell, Map, finite, rationals, single
 from neuralgebra.algebra.gate import Gate, product_error
 from neuralgebra.algebra.quadratic import Quadratic
 from neuralgebra.arithmetic.arrays import Arrays
@@ -88,7 +88,7 @@ def by_scheme(of: Quadratic, scheme: Scheme, straight: Cell | None = None) -> Ce
         rationals([(_K.scalar(scheme.constant) + of.constant) * of.scale]),
     )
     layer = Map(np.concatenate(weight, axis=1), np.concatenate(bias))
-    cell = single(layer, reading, above(_K.scalar(scheme.error) * of.scale), of.gains)
+    cell = single(layer, reading, above(_K.scalar(finite(scheme.error, scheme.gate.function)) * of.scale), of.gains)
     return cell if straight is None else _with_linear(cell, of, straight)
 
 

@@ -15,7 +15,7 @@ from neuralgebra.network.layers import Affine, Concatenate, Elementwise, Layer, 
 from neuralgebra.network.network import Network
 from neuralgebra.network.units import functions_of
 
-__all__ = ["Range", "gains", "sensitivities"]
+__all__ = ["Range", "gains", "sensitivities", "slope_of"]
 
 Range = tuple[np.ndarray, np.ndarray]
 """Proven ends of a value, (low, high)."""
@@ -51,11 +51,11 @@ def _slopes(layer: Elementwise, low: np.ndarray, high: np.ndarray) -> np.ndarray
     k = Balls()
     with k.precision():
         wide = k.interval(low, high)
-        slopes = [_slope(k, f, wide[i]) for i, f in enumerate(functions_of(layer, len(low)))]
+        slopes = [slope_of(k, f, wide[i]) for i, f in enumerate(functions_of(layer, len(low)))]
         return np.array([ends(abs(s))[1] if s is not None and s.is_finite() else np.inf for s in slopes])
 
 
-def _slope(k: Balls, function: Activation, z: Any) -> Any:
+def slope_of(k: Balls, function: Activation, z: Any) -> Any:
     """Return how fast a function changes, as a ball; None where its value may jump."""
     if any(order == 0 and not (z < k.scalar(at) or z > k.scalar(at)) for at, order in function.points(k)):
         return None

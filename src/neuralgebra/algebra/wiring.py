@@ -24,7 +24,7 @@ from typing import Any
 import flint
 import numpy as np
 
-from neuralgebra.algebra.cells import Cell, Map, Step, rationals, single
+from neuralgebra.algebra.cells import Cell, Map, Step, finite, rationals, single
 from neuralgebra.algebra.gate import Gate
 from neuralgebra.algebra.quadratic import Quadratic
 from neuralgebra.algebra.relations import Relation
@@ -55,7 +55,7 @@ def by_gate(gate: Gate, middle: float, radius: Any, scale: Any, gain: float) -> 
     factor = rationals(gate.factor) / _K.scalar(radius)
     layer = Map(factor[None, :], rationals(gate.bias) - factor * _K.scalar(middle))
     reading = Map(rationals(gate.coefficient)[:, None] * scale, rationals([gate.constant]) * scale)
-    return single(layer, reading, above(_K.scalar(gate.error.largest) * scale), [gain])
+    return single(layer, reading, above(_K.scalar(finite(gate.error.largest, gate.function)) * scale), [gain])
 
 
 def by_knots(found: Knots, middle: float, radius: Any, gain: float) -> Cell:

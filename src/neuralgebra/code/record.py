@@ -18,6 +18,7 @@ from neuralgebra.arithmetic.arrays import quiet
 from neuralgebra.arithmetic.kind import Value
 from neuralgebra.calculus.trace import Recorder, Tape, Traced
 from neuralgebra.functions.activation import Activation, Element
+from neuralgebra.functions.row import AFTER
 
 __all__ = ["Exact", "Primitive", "Recording", "Variables", "recorded"]
 
@@ -80,7 +81,8 @@ def _chain_function(activation: Activation, element: Element) -> tuple[Primitive
         return function
 
     row = activation.row if activation.row.base is None else activation.row.base
-    name = row.name if row.is_element(element.name) else f"{row.name}_{element.name}"
+    stem = row.name.replace(AFTER, "_")
+    name = stem if row.is_element(element.name) else f"{stem}_{element.name}"
     key = (row.name, row.fingerprint, element.name, tuple(sorted(fixed.items())), tuple(varying))
     primitive = Primitive(name, key, computed(element.definition), computed(formula), 1 + len(varying))
     return primitive, [np.array(given[n], dtype=float) for n in varying]

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import json
 import os
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
 from neuralgebra.algebra.certificate import Certificate, parsed
@@ -115,8 +116,10 @@ def certificate_text(proven: Certified, margin: float = MARGIN) -> str:
         raise UsageError(f"{shown(type(proven).__name__)} received; what plain(σ, domain, tol) returns expected.")
     if proven.certificate is None or proven.execution is None:
         raise UsageError("a network without certificates received; plain(σ, domain, tol) with a domain expected.")
-    certificates = [json.loads(c.weaker(margin).to_json()) for c in (proven.certificate, proven.execution)]
-    parts = (FORMAT, 1, certificates, scalars(proven.network), scalars(proven.reference))
+    network, reference = scalars(proven.network), scalars(proven.reference)
+    hashes = {"network": network["sha256"], "reference": reference["sha256"]}
+    both = (replace(c, **hashes).weaker(margin) for c in (proven.certificate, proven.execution))
+    parts = (FORMAT, 1, [json.loads(c.to_json()) for c in both], network, reference)
     return json.dumps(dict(zip(_KEYS, parts, strict=True)))
 
 
@@ -188,8 +191,7 @@ def load_certificate(path: str | os.PathLike[str]) -> CertificateFile:
                 f"format {shown(repr(found['format']))} with {len(certificates)} certificates received; "
                 f"{FORMAT!r} with at least one expected."
             )
-        if len({(c.network, c.reference) for c in certificates}) > 1:
-            raise InputError("certificates about different networks received; one network and one function expected.")
+        _expect_both(certificates, found)
     except LoadError:
         raise
     except UnicodeDecodeError:
@@ -202,3 +204,13 @@ def load_certificate(path: str | os.PathLike[str]) -> CertificateFile:
     except (LookupError, TypeError, ValueError, AttributeError, ArithmeticError) as error:
         raise LoadError(f"{name}: {shown(error)}.\nA certificate as neuralgebra writes it expected.") from None
     return CertificateFile(text, certificates, found["network"], found["reference"])
+
+
+def _expect_both(certificates: Sequence[Certificate], found: Mapping[str, Any]) -> None:
+    """Raise an error unless there is one claim of each kind, on one box, about the networks of the file."""
+    kinds = sorted(c.execution is not None for c in certificates)
+    if kinds != [False, True] or len({c.box for c in certificates}) > 1:
+        raise InputError("other claims than one about real numbers and one about executions, on one box, received.")
+    wanted = tuple(found[part]["sha256"] for part in ("network", "reference"))
+    if any((c.network, c.reference) != wanted for c in certificates):
+        raise InputError("certificates about other networks than those of the file received; their hashes expected.")

@@ -19,9 +19,10 @@ __all__ = ["ACTIVATIONS"]
 
 # Operators that are one function of the catalogue as they stand.
 _PLAIN = {
-    "Abs": "abs", "Asinh": "asinh", "Atan": "arctan", "Atanh": "atanh", "Cos": "cos", "Erf": "erf", "Exp": "exp",
-    "HardSwish": "hardswish", "Log": "log", "Mish": "mish", "Relu": "relu", "Sigmoid": "sigmoid", "Sign": "sign",
-    "Sin": "sin", "Sinh": "sinh", "Softplus": "softplus", "Softsign": "softsign", "Tan": "tan", "Tanh": "tanh",
+    "Abs": "abs", "Asinh": "asinh", "Atan": "arctan", "Atanh": "atanh", "Cos": "cos", "Cosh": "cosh", "Erf": "erf",
+    "Exp": "exp", "HardSwish": "hardswish", "Log": "log", "Mish": "mish", "Relu": "relu", "Sigmoid": "sigmoid",
+    "Sign": "sign", "Sin": "sin", "Sinh": "sinh", "Softplus": "softplus", "Softsign": "softsign", "Tan": "tan",
+    "Tanh": "tanh",
 }  # fmt: skip
 # Roundings and roots that constants may be put through: one IEEE operation each.
 _ON_CONSTANTS: Mapping[str, Callable[..., Any]] = {"Abs": np.abs, "Sqrt": np.sqrt, "Reciprocal": np.reciprocal}

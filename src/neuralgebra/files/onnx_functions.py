@@ -13,6 +13,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+import numpy as np
+
 from neuralgebra.files.onnx_expressions import NO_DOUBLE, Expressions
 from neuralgebra.files.onnx_graph import Graph, Term
 from neuralgebra.functions.activation import Activation
@@ -96,6 +98,13 @@ def _gelu_tanh(z: Term, p: Mapping[str, Any]) -> Term:
     return z * inner.of("Sigmoid")
 
 
+def _cbrt(z: Term, p: Mapping[str, Any]) -> Term:
+    """Return sign(z)·|z|^(1/3), with a step of Newton's method for what the exponent is off by."""
+    a = abs(z).max(float(np.finfo(z.graph.dtype).tiny))
+    y = a ** (1 / 3)
+    return z.of("Sign") * (y - (y - a / (y * y)) / 3)
+
+
 def _inner_elu(z: Term, p: Mapping[str, Any]) -> Term:
     return z.max(0) + z.min(0).expm1().of("Mul", p["alpha"])
 
@@ -106,6 +115,7 @@ _FORMULAS: Mapping[str, Formula] = {
     "at_most": lambda z, p: z.min(p["bound"]),
     "atanh": lambda z, p: z.atanh(),
     "celu": lambda z, p: z.max(0) + p["alpha"] * (z.min(0) / p["alpha"]).expm1(),
+    "cbrt": _cbrt,
     "cosh": lambda z, p: 0.5 * (z.of("Exp") + (-z).of("Exp")),
     "cube": lambda z, p: z * z * z,
     "elu": _inner_elu,
@@ -116,6 +126,7 @@ _FORMULAS: Mapping[str, Formula] = {
     "hardsigmoid": lambda z, p: (p["slope"] * z + p["offset"]).clip(0, 1),
     "hardswish": lambda z, p: z * (z / 6 + 0.5).clip(0, 1),
     "hardtanh": lambda z, p: z.clip(p["low"], p["high"]),
+    "hill": lambda z, p: 1 / (1 + z ** _negative(p["n"])),
     "identity": lambda z, p: z,
     "leaky_relu": _leaky,
     "log_base": lambda z, p: z.of("Log").of("Div", _logarithm(p["base"])),

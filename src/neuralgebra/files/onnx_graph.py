@@ -129,6 +129,9 @@ class Term:
     def __pow__(self, exponent: Any) -> Term:
         return self.of("Pow", exponent)
 
+    def __rpow__(self, base: Any) -> Term:
+        return self._after("Pow", base)
+
     def __gt__(self, other: Any) -> Term:
         return self.of("Greater", other)
 

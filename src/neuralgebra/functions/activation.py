@@ -132,7 +132,12 @@ class Activation:
         """The inverse function, on the values that this one takes; None where none is stated."""
         if self.row.inverse is None:
             return None
-        stated = self.row.inverse(dict(self.parameters)) if callable(self.row.inverse) else (self.row.inverse, {})
+        try:
+            stated = self.row.inverse(dict(self.parameters)) if callable(self.row.inverse) else (self.row.inverse, {})
+        except ZeroDivisionError:  # a slope or a power of 0
+            return None
+        if stated is None:
+            return None
         name, parameters = stated
         return activation(name, **parameters)
 

@@ -26,7 +26,7 @@ from typing import Any
 
 import numpy as np
 
-from neuralgebra.errors import UnsupportedError, shown
+from neuralgebra.errors import shown
 from neuralgebra.functions import special
 from neuralgebra.functions.activation import Definition, Element, Kink, Row, register
 from neuralgebra.functions.polynomial import Polynomial, variables
@@ -44,7 +44,7 @@ POWER_LISTED = 4  # so many derivatives of a power are chain functions of their 
 INF = math.inf
 ZERO = Polynomial({})
 z, y, t, c, s, n, d, u, e, E, H, B, S, r, g, w, h = variables("z y t c s n d u e E H B S r g w h")
-L, D, R = variables("L D R")
+L, D, q, v1, v2 = variables("L D q v1 v2")
 phi, Phi, alpha, slope, low, high, offset = variables("phi Phi alpha slope low high offset")
 
 
@@ -129,8 +129,6 @@ def _each(function: Callable[..., Any], *values: Any) -> Any:
 
 def _quotient(a: Any, b: Any) -> Any:
     """Return a/b, exact where both numbers are."""
-    if b == 0:
-        raise UnsupportedError(f"{a}/{b} received; there is no inverse function.")
     return Fraction(a) / b if isinstance(a, int | Fraction) and isinstance(b, int | Fraction) else float(a) / float(b)
 
 
@@ -145,10 +143,10 @@ def _of_power(p: Mapping[str, Any]) -> tuple[str, Mapping[str, Any]]:
     return "power", {"p": _each(_quotient, 1, p["p"])}
 
 
-def _of_leaky(name: str) -> Callable[[Mapping[str, Any]], tuple[str, Mapping[str, Any]]]:
-    def inverse(p: Mapping[str, Any]) -> tuple[str, Mapping[str, Any]]:
+def _of_leaky(name: str) -> Callable[[Mapping[str, Any]], tuple[str, Mapping[str, Any]] | None]:
+    def inverse(p: Mapping[str, Any]) -> tuple[str, Mapping[str, Any]] | None:
         if np.any(np.less_equal(p["slope"], 0)):
-            raise UnsupportedError(f"{name} with a slope that is not positive received; it has no inverse function.")
+            return None
         return name, {"slope": _each(_quotient, 1, p["slope"])}
 
     return inverse
@@ -179,18 +177,26 @@ def _hill(k: Any, z: Any, p: Any) -> Any:
     return 1 / (1 + k.power(z, -p["n"]))
 
 
-def _hill_slope(k: Any, z: Any, p: Any) -> Any:
-    rest = 1 + k.power(z, p["n"])
-    return p["n"] * k.power(z, p["n"] - 1) / rest / rest  # the square of a wide ball may have 0 in it
+def _hill_ratio(k: Any, z: Any, p: Any) -> Any:
+    """Return hill(z)/z."""
+    return k.power(z, p["n"] - 1) / (1 + k.power(z, p["n"]))
 
 
-def _hill_growth(k: Any, z: Any, p: Any) -> Any:
-    """Return (n - 1 - 2n·hill(z))/z, the logarithmic derivative of the derivative."""
-    return (p["n"] - 1 - 2 * p["n"] * _hill(k, z, p)) / z
+def _hill_growth(order: int) -> Element:
+    """Return the chain function (n - 1)/z^order, which for n = 1 is 0 also at z = 0."""
+
+    def stable(k: Any, z: Any, p: Any) -> Any:
+        return k.times(1 / z**order, p["n"] - 1)
+
+    (itself, following) = variables(f"v{order} v{order + 1}")
+    derivative = -order * (following if order < POWER_LISTED else itself * r)
+    return Element(f"v{order}", derivative, lambda k, z, p: (p["n"] - 1) / z**order, stable)
 
 
 def _hill_bend(k: Any, z: Any, p: Any) -> Any:
-    return _hill_slope(k, z, p) * _hill_growth(k, z, p)
+    """Return the derivative of hill(z)/z."""
+    ratio = _hill_ratio(k, z, p)
+    return (p["n"] - 1) * k.power(z, p["n"] - 2) / (1 + k.power(z, p["n"])) - p["n"] * ratio * ratio
 
 
 # Chains that several rows share -----------------------------------------------------------------------------------
@@ -465,10 +471,11 @@ SMOOTH = (
         "hill",
         h,
         (
-            Element("h", D, _hill, special.hill, turning=()),
-            Element("D", E, _hill_slope, special.hill_slope),
-            Element("E", E * R - 2 * L * D * D * r - E * r, _hill_bend, special.hill_bend),
-            Element("R", -2 * L * D * r - R * r, _hill_growth, special.hill_growth),
+            Element("h", L * q * s, _hill, special.hill, turning=()),
+            Element("q", -L * q * s, lambda k, z, p: 1 / (1 + k.power(z, p["n"])), special.hill_off, turning=()),
+            Element("s", D, _hill_ratio, special.hill_ratio),
+            Element("D", D * v1 - 2 * L * s * D - v2 * s, _hill_bend, special.hill_bend),
+            *(_hill_growth(order) for order in range(1, POWER_LISTED + 1)),
             Element("L", ZERO, lambda k, z, p: p["n"] + 0),
             RECIPROCAL,
         ),

@@ -129,7 +129,7 @@ class Conjugate:
         Examples
         --------
         >>> conjugate("tanh").derivative([-1000.0, 0.0, 1000.0])
-        array([ 1.        ,  0.55144113, -0.        ])
+        array([1.        , 0.55144113, 0.        ])
         """
         kind, x = Arrays.accept(x, np.dtype(np.float64))
         with quiet():
@@ -171,7 +171,7 @@ def conjugate(
     base : float
         β, positive and not 1.
     **parameters : float
-        Parameters of σ, where it is given by name.
+        Parameters of σ, where it is given by name; `base` is always β.
 
     Returns
     -------

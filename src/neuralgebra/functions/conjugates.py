@@ -27,6 +27,7 @@ import numpy as np
 import sympy
 
 from neuralgebra.arithmetic.intervals import Interval, Intervals
+from neuralgebra.functions import conjugate_elementary as plain
 from neuralgebra.functions import conjugate_forms as forms
 from neuralgebra.functions import special
 from neuralgebra.functions.activation import Definition, Element, Kink, Row, register
@@ -79,7 +80,7 @@ def _coth(k: Any, w: Any) -> Any:
 
 
 def _asinh_slope(k: Any, u: Any) -> Any:
-    return u / (k.hypot(u, 1) * k.asinh(u))
+    return u / (k.sqrt(1 + u * u) * k.asinh(u))
 
 
 def _arctan_slope(k: Any, u: Any) -> Any:
@@ -165,7 +166,7 @@ def _ratio_of(k: Any, w: Any) -> Any:
 
 Q = _element("q", q * (1 - m), lambda k, u: u * _off(k, u), forms.u_off, None)
 M = _element("m", m * (1 + q), lambda k, u: u * _on(k, u), forms.u_on)
-U = _element("e", e, lambda k, u: u, forms.cut_exp)
+U = _element("e", e, lambda k, u: u, plain.cut_exp)
 U2 = _element("c", 2 * c, lambda k, u: u * u, forms.square)
 G_TANH = _element("g", -g * p, _tanh_slope, forms.tanh_slope)
 P_TANH = _element("p", p + 1 - g * g, lambda k, u: _coth(k, 2 * u) - 1, forms.tanh_bend)
@@ -305,11 +306,11 @@ ROWS = (
         "log∘sinh∘exp",
         y,
         (
-            _element("y", g, lambda k, u: u + k.log(-k.expm1(-2 * u) / 2), forms.log_sinh),
-            _element("g", h, _coth, forms.sinh_slope),
-            _element("h", h + 2 * r * r * p, lambda k, u: _coth(k, u) - _u_over_sinh(k, u) ** 2, forms.sinh_bend),
-            _element("p", h, lambda k, u: _coth(k, u) - 1, forms.sinh_rest),
-            _element("r", -r * p, lambda k, u: _u_over_sinh(k, u), forms.u_over_sinh),
+            _element("y", g, lambda k, u: u + k.log(-k.expm1(-2 * u) / 2), plain.log_sinh),
+            _element("g", h, _coth, plain.sinh_slope),
+            _element("h", h + 2 * r * r * p, lambda k, u: _coth(k, u) - _u_over_sinh(k, u) ** 2, plain.sinh_bend),
+            _element("p", h, lambda k, u: _coth(k, u) - 1, plain.sinh_rest),
+            _element("r", -r * p, lambda k, u: _u_over_sinh(k, u), plain.u_over_sinh),
         ),
         inverse="log∘asinh∘exp",
     ),
@@ -317,9 +318,9 @@ ROWS = (
         "log∘cosh∘exp",
         y,
         (
-            _element("y", g, lambda k, u: u + k.log((1 + k.exp(-2 * u)) / 2), forms.log_cosh),
-            _element("g", g + r * r, lambda k, u: u * k.tanh(u), forms.cosh_slope),
-            _element("r", r * (1 - g), lambda k, u: 2 * u * k.exp(-u) / (1 + k.exp(-2 * u)), forms.u_over_cosh, None),
+            _element("y", g, lambda k, u: u + k.log((1 + k.exp(-2 * u)) / 2), plain.log_cosh),
+            _element("g", g + r * r, lambda k, u: u * k.tanh(u), plain.cosh_slope),
+            _element("r", r * (1 - g), lambda k, u: 2 * u * k.exp(-u) / (1 + k.exp(-2 * u)), plain.u_over_cosh, None),
         ),
         range=(0, INF),
     ),
@@ -327,11 +328,11 @@ ROWS = (
         "log∘asinh∘exp",
         y,
         (
-            _element("y", g, lambda k, u: k.log(k.asinh(u)), forms.log_asinh),
-            _element("g", -g * h, _asinh_slope, forms.asinh_slope),
-            _element("h", 2 * n * s - g * h, lambda k, u: _asinh_slope(k, u) - 1 / (1 + u * u), forms.asinh_rest, None),
-            _element("n", -2 * n * s, lambda k, u: 1 / (1 + u * u), forms.sigmoid_of_minus_double),
-            Element("s", 2 * n * s, lambda k, z, _: 1 / (1 + k.exp(-2 * z)), forms.sigmoid_of_double, ()),
+            _element("y", g, lambda k, u: k.log(k.asinh(u)), plain.log_asinh),
+            _element("g", -g * h, _asinh_slope, plain.asinh_slope),
+            _element("h", 2 * n * s - g * h, lambda k, u: _asinh_slope(k, u) - 1 / (1 + u * u), plain.asinh_rest, None),
+            _element("n", -2 * n * s, lambda k, u: 1 / (1 + u * u), plain.sigmoid_of_minus_double),
+            Element("s", 2 * n * s, lambda k, z, _: 1 / (1 + k.exp(-2 * z)), plain.sigmoid_of_double, ()),
         ),
         inverse="log∘sinh∘exp",
     ),
@@ -339,9 +340,9 @@ ROWS = (
         "log∘arctan∘exp",
         y,
         (
-            _element("y", g, lambda k, u: k.log(k.atan(u)), forms.log_arctan),
-            _element("g", -g * h, _arctan_slope, forms.arctan_slope),
-            Element("h", c - g * h, lambda k, z, _: _arctan_slope(k, k.exp(z)) + k.tanh(z), forms.arctan_rest),
+            _element("y", g, lambda k, u: k.log(k.atan(u)), plain.log_arctan),
+            _element("g", -g * h, _arctan_slope, plain.arctan_slope),
+            Element("h", c - g * h, lambda k, z, _: _arctan_slope(k, k.exp(z)) + k.tanh(z), plain.arctan_rest),
             TANH,
             SECH2,
         ),
@@ -352,9 +353,9 @@ ROWS = (
         "log∘tan∘exp",
         y,
         (
-            _element("y", g, lambda k, u: k.log(k.tan(u)), forms.log_tan),
-            _element("g", g * p, lambda k, u: 2 * u / k.sin(2 * u), forms.tan_slope),
-            _element("p", g * g + p - 1, lambda k, u: 1 - 2 * u * k.cos(2 * u) / k.sin(2 * u), forms.tan_bend),
+            _element("y", g, lambda k, u: k.log(k.tan(u)), plain.log_tan),
+            _element("g", g * p, lambda k, u: 2 * u / k.sin(2 * u), plain.tan_slope),
+            _element("p", g * g + p - 1, lambda k, u: 1 - 2 * u * k.cos(2 * u) / k.sin(2 * u), plain.tan_bend),
         ),
         domain=(-INF, math.log(math.pi / 2)),
         inverse="log∘arctan∘exp",
@@ -363,16 +364,16 @@ ROWS = (
         "log∘atanh∘exp",
         y,
         (
-            _element("y", g, lambda k, u: k.log(k.atanh(u)), forms.log_atanh),
-            _element("g", g * h, lambda k, u: u / ((1 - u) * (1 + u) * k.atanh(u)), forms.atanh_slope),
+            _element("y", g, lambda k, u: k.log(k.atanh(u)), plain.log_atanh),
+            _element("g", g * h, lambda k, u: u / ((1 - u) * (1 + u) * k.atanh(u)), plain.atanh_slope),
             _element(
                 "h",
                 s * s - g * h,
                 lambda k, u: (1 + u * u - u / k.atanh(u)) / ((1 - u) * (1 + u)),
-                forms.atanh_rest,
+                plain.atanh_rest,
             ),
-            _element("s", s * t, _csch, forms.csch),
-            _element("t", s * s, lambda k, u: (1 + u * u) / ((1 - u) * (1 + u)), forms.coth),
+            _element("s", s * t, _csch, plain.csch),
+            _element("t", s * s, lambda k, u: (1 + u * u) / ((1 - u) * (1 + u)), plain.coth),
         ),
         domain=(-INF, 0),
         inverse="log∘tanh∘exp",
@@ -392,9 +393,9 @@ ROWS = (
         "log∘log1p∘exp",
         y,
         (
-            _element("y", g, lambda k, u: k.log(k.log1p(u)), forms.log_log1p),
-            _element("g", -g * h, _log1p_slope, forms.log1p_slope),
-            _element("h", d - g * h, lambda k, u: _log1p_slope(k, u) - 1 / (1 + u), forms.log1p_rest, None),
+            _element("y", g, lambda k, u: k.log(k.log1p(u)), plain.log_log1p),
+            _element("g", -g * h, _log1p_slope, plain.log1p_slope),
+            _element("h", d - g * h, lambda k, u: _log1p_slope(k, u) - 1 / (1 + u), plain.log1p_rest, None),
             *LOGISTIC,
         ),
         inverse="log∘expm1∘exp",
@@ -403,10 +404,10 @@ ROWS = (
         "log∘expm1∘exp",
         y,
         (
-            _element("y", g, lambda k, u: u + k.log(-k.expm1(-u)), forms.log_expm1),
-            _element("g", g * h, _expm1_slope, forms.expm1_slope),
-            _element("h", r * (e - h), lambda k, u: 1 - _u_over_expm1(k, u), forms.expm1_rest),
-            _element("r", r * (h - e), _u_over_expm1, forms.u_over_expm1),
+            _element("y", g, lambda k, u: u + k.log(-k.expm1(-u)), plain.log_expm1),
+            _element("g", g * h, _expm1_slope, plain.expm1_slope),
+            _element("h", r * (e - h), lambda k, u: 1 - _u_over_expm1(k, u), plain.expm1_rest),
+            _element("r", r * (h - e), _u_over_expm1, plain.u_over_expm1),
             U,
         ),
         inverse="log∘log1p∘exp",
@@ -415,22 +416,22 @@ ROWS = (
         "log∘hardsigmoid∘exp",
         y,
         (
-            Element("y", g * B, _hardsigmoid, forms.log_hardsigmoid, ()),
+            Element("y", g * B, _hardsigmoid, plain.log_hardsigmoid, ()),
             Element(
                 "g",
                 g * n,
                 lambda k, z, p: p["slope"] * k.exp(z) / (p["slope"] * k.exp(z) + p["offset"]),
-                forms.hardsigmoid_slope,
+                plain.hardsigmoid_slope,
                 (),
             ),
             Element(
                 "n",
                 -g * n,
                 lambda k, z, p: p["offset"] / (p["slope"] * k.exp(z) + p["offset"]),
-                forms.hardsigmoid_rest,
+                plain.hardsigmoid_rest,
                 (),
             ),
-            Element("B", ZERO, _below, forms.below_edge, ()),
+            Element("B", ZERO, _below, plain.below_edge, ()),
         ),
         parameters={"slope": Fraction(1, 6), "offset": Fraction(1, 2)},
         range=(-math.log(2), 0),
@@ -440,10 +441,10 @@ ROWS = (
         "log∘hardswish∘exp",
         z + y,
         (
-            Element("y", g * B, lambda k, z, _: k.log((k.minimum(k.exp(z), 3) + 3) / 6), forms.log_hardswish_ratio, ()),
-            Element("g", g * n, lambda k, z, _: k.exp(z) / (k.exp(z) + 3), forms.share_of_three, ()),
-            Element("n", -g * n, lambda k, z, _: 3 / (k.exp(z) + 3), forms.rest_of_three, ()),
-            Element("B", ZERO, lambda k, z, _: k.where_greater(3, k.exp(z), 1, 0), forms.below_three, ()),
+            Element("y", g * B, lambda k, z, _: k.log((k.minimum(k.exp(z), 3) + 3) / 6), plain.log_hardswish_ratio, ()),
+            Element("g", g * n, lambda k, z, _: k.exp(z) / (k.exp(z) + 3), plain.share_of_three, ()),
+            Element("n", -g * n, lambda k, z, _: 3 / (k.exp(z) + 3), plain.rest_of_three, ()),
+            Element("B", ZERO, lambda k, z, _: k.where_greater(3, k.exp(z), 1, 0), plain.below_three, ()),
         ),
         kinks=(Kink(math.log(3), 1, 1),),
     ),

@@ -101,17 +101,18 @@ def _proven(function: Any, first: float, last: float) -> Positivity | None:
 
 
 def _powers() -> np.ndarray:
-    return np.ldexp(1.0, np.arange(-40, 41))
+    powers: np.ndarray = np.ldexp(1.0, np.arange(-40, 41))
+    return powers
 
 
 def _middle(low: np.ndarray, high: np.ndarray) -> np.ndarray:
-    found: np.ndarray = np.where(np.isinf(high), np.maximum(low, 1.0) * 2.0**20, low + (high - low) / 2)
-    return found
+    middle: np.ndarray = np.where(np.isinf(high), np.maximum(low, 1.0) * 2.0**20, low + (high - low) / 2)
+    return middle
 
 
 def _narrow(low: np.ndarray, high: np.ndarray) -> np.ndarray:
-    found: np.ndarray = np.isfinite(high) & (high - low <= 1e-7 * high)
-    return found
+    narrow: np.ndarray = np.isfinite(high) & (high - low <= 1e-7 * high)
+    return narrow
 
 
 def _at_zero(function: Any, end: float) -> bool:

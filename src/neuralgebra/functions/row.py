@@ -123,7 +123,7 @@ class Row:
         Where a derivative jumps.
     inverse : str or callable, optional
         The row of the inverse function, on the values that this function takes; with parameters a function of those
-        of this row, parameters -> (row, parameters).
+        of this row, parameters -> (row, parameters), or None where there is none.
     names : mapping of str to str
         Format -> name in that format.
     stabilised : bool
@@ -149,7 +149,7 @@ class Row:
     domain: tuple[float, float] = (-np.inf, np.inf)
     range: tuple[float, float] = (-np.inf, np.inf)
     kinks: tuple[Kink, ...] = ()
-    inverse: str | Callable[[Mapping[str, Any]], tuple[str, Mapping[str, Any]]] | None = None
+    inverse: str | Callable[[Mapping[str, Any]], tuple[str, Mapping[str, Any]] | None] | None = None
     names: Mapping[str, str] = field(default_factory=dict)
     stabilised: bool = True
     cases: bool = False

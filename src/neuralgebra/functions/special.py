@@ -282,32 +282,27 @@ def _hill_powers(k: Any, z: Value, n: Any) -> tuple[Value, Value]:
     return k.power(k.minimum(z, 1.0), n), k.power(k.maximum(z, 1.0), -n)
 
 
-def _hill_rest(k: Any, z: Value, p: Parameters) -> Value:
+def hill_off(k: Any, z: Value, p: Parameters) -> Value:
+    """Return 1/(1 + zⁿ)."""
+    low, high = _hill_powers(k, z, p["n"])
+    return k.xp.where(z > 1, high / (1 + high), 1 / (1 + low))
+
+
+def hill_ratio(k: Any, z: Value, p: Parameters) -> Value:
     """Return zⁿ⁻¹/(1 + zⁿ)."""
     low, high = _hill_powers(k, z, p["n"])
     left = k.power(k.minimum(z, 1.0), p["n"] - 1) / (1 + low)
     return k.xp.where(z > 1, 1 / (1 + high) / k.maximum(z, 1.0), left)
 
 
-def hill_slope(k: Any, z: Value, p: Parameters) -> Value:
-    """Return the derivative of zⁿ/(1 + zⁿ)."""
-    low, high = _hill_powers(k, z, p["n"])
-    return p["n"] * _hill_rest(k, z, p) * k.xp.where(z > 1, high / (1 + high), 1 / (1 + low))
-
-
 def hill_bend(k: Any, z: Value, p: Parameters) -> Value:
-    """Return the second derivative of zⁿ/(1 + zⁿ)."""
+    """Return the derivative of zⁿ⁻¹/(1 + zⁿ), zⁿ⁻²·(n - 1 - zⁿ)/(1 + zⁿ)²."""
     n = p["n"]
     low, high = _hill_powers(k, z, n)
     near, far = k.minimum(z, 1.0), k.maximum(z, 1.0)
-    left = k.times(k.power(near, n - 2), n - 1) - (n + 1) * k.power(near, 2 * n - 2)
-    right = high / far * ((n - 1) * high - (n + 1)) / far
-    return n * k.xp.where(z > 1, right / (1 + high) ** 3, left / (1 + low) ** 3)
-
-
-def hill_growth(k: Any, z: Value, p: Parameters) -> Value:
-    """Return (n - 1 - 2n·hill(z))/z."""
-    return k.times(1 / z, p["n"] - 1) - 2 * p["n"] * _hill_rest(k, z, p)
+    left = k.times(k.power(near, n - 2), n - 1) - k.power(near, 2 * n - 2)
+    right = ((n - 1) * high - 1) / far / far
+    return k.xp.where(z > 1, right / (1 + high) / (1 + high), left / (1 + low) / (1 + low))
 
 
 def step(k: Any, z: Value, _: Parameters) -> Value:

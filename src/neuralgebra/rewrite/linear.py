@@ -22,6 +22,7 @@ from neuralgebra.network.linear import Dense, Diagonal, identity
 from neuralgebra.rewrite.graph import Apply, Graph, Term
 from neuralgebra.rewrite.ranges import REAL, image
 from neuralgebra.rewrite.rules import Found
+from neuralgebra.rewrite.words import one_to_one
 
 __all__ = [
     "added",
@@ -109,7 +110,7 @@ def mixed_by(function: Activation) -> Callable[[Graph, int], Found]:
         if not isinstance(layer, Affine):
             return None
         inverse = function.inverse
-        if inverse is None or function.row.domain != (-np.inf, np.inf):
+        if inverse is None or not REAL.within(one_to_one(function)):
             return f"{function} received; a bijection of the real numbers onto its values is needed"
         mix = Mixing(function, layer.weight, layer.bias)
         return Apply.to(_function(inverse), mix, _function(function), graph.before(wire))

@@ -190,7 +190,7 @@ def _direction(function: Activation, values: Range) -> int:
     given = dict(function.parameters)
     if function.name == "identity" or is_identity_on(function, values):
         return 1
-    if not _plain(function):
+    if not _plain(function) or not values.within(domain_of(function)):
         return 0
     if function.name in _RISING:
         return 1 if all(v > 0 for v in given.values()) else 0  # type: ignore[operator]

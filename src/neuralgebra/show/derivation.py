@@ -11,7 +11,7 @@ from neuralgebra.show.strip import derived
 
 __all__ = ["draw", "svg"]
 
-_PANELS = 200
+_PANELS, _LAYERS = 200, 200
 
 
 def draw(
@@ -45,7 +45,7 @@ def draw(
     Raises
     ------
     ResourceError
-        For more than 200 pictures of steps.
+        For more than 200 pictures of steps, and networks of more than 200 layers.
 
     Examples
     --------
@@ -54,6 +54,12 @@ def draw(
     >>> f.rewrite("additive").draw().svg[:4]
     '<svg'
     """
+    layers = max(len(network.nodes) for network in (derivation.start, derivation.result))
+    if layers > _LAYERS:
+        raise ResourceError(
+            f"networks of {layers:,} layers received; strips of at most {_LAYERS} are covered.\n"
+            "Draw one of them, steps.result.draw(), which shortens it."
+        )
     if every_step and len(derivation) >= _PANELS:
         raise ResourceError(f"{len(derivation) + 1} pictures would be needed; at most {_PANELS} are covered.")
     picture = derived(derivation, level=level, every_step=every_step)
@@ -62,6 +68,9 @@ def draw(
     return picture
 
 
-def svg(derivation: Derivation) -> str:
-    """Return the strip as SVG, for notebooks."""
-    return draw(derivation).svg
+def svg(derivation: Derivation) -> str | None:
+    """Return the strip as SVG, for notebooks; None where it would be too large."""
+    try:
+        return draw(derivation).svg
+    except ResourceError:
+        return None

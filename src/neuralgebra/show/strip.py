@@ -87,10 +87,10 @@ def derived(derivation: Derivation, *, level: str = "auto", most: int = _MOST, e
     ----------
     derivation : Derivation
         The steps.
-    every_step : bool
-        Whether each step has a picture, or each run of steps by one law.
     level, most : str, int
         As for `strip`.
+    every_step : bool
+        Whether each step has a picture, or each run of steps by one law.
 
     Returns
     -------
