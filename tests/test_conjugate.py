@@ -478,6 +478,14 @@ def test_of_a_user_proven_positive() -> None:
     np.testing.assert_allclose(s.derivative(x), slope, rtol=1e-8)
 
 
+def test_of_a_user_that_vanishes_at_0() -> None:
+    """z² underflows where z does not: the first derivative that does not vanish decides."""
+    na.register("vanishing", z**2 * (1 + z), z, replace=True)
+    s = na.conjugate("vanishing")
+    assert s.positive is True
+    np.testing.assert_allclose(s([0.0]), [math.log(2)], rtol=1e-15)
+
+
 def test_of_a_user_neither_proven_nor_refuted() -> None:
     na.register("falling", sympy.exp(-z) / (1 + z**2), z, replace=True)
     assert na.conjugate("falling").positive is None
