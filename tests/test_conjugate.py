@@ -286,7 +286,8 @@ def test_derivatives_of_the_libraries_are_ours(name: str) -> None:
 
 
 def test_every_function_of_the_catalogue_is_named_has_a_row_or_is_refused() -> None:
-    for name in registered():
+    own = {name for name, row in registered().items() if not row.fingerprint}  # not those of other tests
+    for name in own:
         if name in REFUSED:
             with pytest.raises(InputError, match="<= 0 for"):
                 na.conjugate(name)
