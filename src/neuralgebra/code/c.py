@@ -65,7 +65,12 @@ class C(Blocked):
     title = "C99"
     suffix = ".c"
     comment = "/* {} */"
-    reserved = frozenset({"main", "asm", "near", "far", "bool", "complex", "imaginary", *_ONE.split(), *ARC.values()})
+    reserved = frozenset(
+        {
+            *("main", "asm", "near", "far", "bool", "complex", "imaginary", *_ONE.split(), *ARC.values()),
+            *("cbrt", "exp2", "log2", "hypot", "pow"),
+        }
+    )
     linkage = ""
     loop = ("for (int {i} = 0; {i} < {n}; {i}++) {{", "}")
     value = "const {type} {name} = {value};"
