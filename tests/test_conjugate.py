@@ -114,7 +114,7 @@ FAR = (5.5, 6.3)
 def test_values_and_two_derivatives_against_mpmath(function: Activation, dtype: str) -> None:
     """From -1000 on; where exp(exp(x)) is too much for central differences, limits are tested below."""
     steep = function.letters[1].name in ("erf", "gelu")
-    places = PLACES[2:] if steep else (*PLACES, *FAR)  # mpmath takes minutes for their error function beyond
+    places = PLACES[2:-1] if steep else (*PLACES, *FAR)  # mpmath takes minutes for their error function beyond
     x = np.array([p for p in places if p < ENDS.get(function.name, np.inf)], dtype)
     unit, tiny = float(np.finfo(dtype).eps) / 2, float(np.finfo(dtype).tiny)
     for order, limit in ((0, 4.0 if dtype == "float64" else 8.0), (1, 16.0), (2, 16.0)):
