@@ -1,6 +1,8 @@
 """The laws of rewriting, on random diagrams and one by one; strategies; what is refused."""
 
 import itertools
+import math
+from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +23,13 @@ from neuralgebra.rewrite.record import Record
 from neuralgebra.rewrite.rules import Rule
 
 RNG = np.random.default_rng(5)
+START = RNG.bit_generator.state
+
+
+@pytest.fixture(autouse=True)
+def _the_same_numbers() -> None:
+    """Each test draws the same weights, whichever ran before it."""
+    RNG.bit_generator.state = START
 
 
 def net(activation: Any = "tanh", kind: str = "additive", sizes: tuple[int, ...] = (3, 4, 2, 3), **options: Any) -> Any:
@@ -316,6 +325,17 @@ def test_known_functions_have_their_names() -> None:
         g = f.to_additive(absorb=True)
         assert [str(n.layer) for n in g.nodes[1::2]] == [twin, twin]
         assert g.to_multiplicative(absorb=True) == f
+
+
+def test_equal_parameters_make_equal_networks() -> None:
+    """1, 1.0, 1/1 and NumPy's 1 are one parameter, in whichever spelling a function was made first."""
+    slopes = (1, 1.0, Fraction(1), np.float64(1))
+    functions = [na.activation("affine", slope=a, offset=1 / 2) for a in slopes]
+    assert len({na.Network.from_layers([([[2.0]], None)] * 2, f).digest for f in functions}) == 1
+    other = na.activation("affine", slope=math.nextafter(1, 2), offset=1 / 2)
+    assert na.Network.from_layers([([[2.0]], None)] * 2, other) != na.Network.from_layers(
+        [([[2.0]], None)] * 2, functions[0]
+    )
 
 
 def test_sums_of_products() -> None:

@@ -83,7 +83,7 @@ def points_for(network: Network, count: int = POINTS) -> np.ndarray:
     normal = rng.normal(size=(count, network.input_size)).astype(np.float32).astype(np.float64)
     for points in (normal, np.abs(normal) + 0.5, 0.25 + 0.5 * rng.random(normal.shape)):
         rounded = points.astype(np.float32).astype(np.float64)
-        if np.isfinite(_values(network, rounded)).all():
+        if np.isfinite(_values(network.extended(), rounded)).all():
             return rounded
     raise InputError("no points found at which the network is finite; pass some, points=[[…], …].")
 

@@ -18,6 +18,7 @@ layer                     map                                            remark
 from __future__ import annotations
 
 import itertools
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -391,8 +392,14 @@ def _activation(function: Activation | str) -> Activation:
 
 
 def _identity(function: Activation) -> tuple[Any, ...]:
-    """Return what tells a function from every other."""
-    return function.name, function.row.fingerprint, function.parameters
+    """Return what tells a function from every other: equal parameters are the same, be they written 1 or 1.0."""
+    return function.name, function.row.fingerprint, tuple((n, _ratio(v)) for n, v in function.parameters)
+
+
+def _ratio(value: Any) -> Any:
+    if isinstance(value, tuple):
+        return tuple(map(_ratio, value))
+    return value.as_integer_ratio() if math.isfinite(value) else float(value)
 
 
 def _check_parameters(function: Activation, size: int) -> None:
