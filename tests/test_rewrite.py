@@ -105,6 +105,16 @@ def test_any_order_of_laws_leads_to_the_same_form(drawn: tuple[na.Network, str],
         np.testing.assert_allclose(a, b, rtol=1e-12, atol=1e-14)
 
 
+def test_ranges_pass_multiplicative_layers() -> None:
+    """x + softplus(x) stays known to be positive when its sum is a product, so that either order cancels exp∘log."""
+    x = na.Network.identity(1)
+    residual = na.Network.from_layer(na.Affine([[1.0, 1.0]]), 2) @ na.stack(x, na.Network.function("softplus", 1))
+    f = after(residual, na.Elementwise("log"), na.Elementwise("exp"))
+    one, other = (f.rewrite("multiplicative", domain="R>0", seed=s).result for s in (None, 0))
+    assert [str(n.layer) for n in one.nodes] == [str(n.layer) for n in other.nodes]
+    assert str(one.nodes[-1].layer) == "log"
+
+
 W, B = [[1.0, 2.0], [3.0, -1.0]], [0.5, -0.25]
 POSITIVE_INPUT = na.Network.function("exp", 2)
 EXAMPLES = {

@@ -16,7 +16,7 @@ import numpy as np
 from neuralgebra.arithmetic.arrays import Arrays, quiet
 from neuralgebra.arithmetic.intervals import Interval, Intervals
 from neuralgebra.errors import InputError, shown
-from neuralgebra.functions.activation import Activation
+from neuralgebra.functions.activation import Activation, activation
 from neuralgebra.network.layers import (
     Affine,
     Concatenate,
@@ -288,9 +288,9 @@ def through(layer: Layer, inputs: Sequence[Range]) -> Range:
             images = [image(function, inputs[0]) for function, _ in layer.activations]
             return _union(images)
         case PowerProduct():
-            return POSITIVE
+            return _mixed(layer, activation("exp"), activation("log"), inputs[0])
         case Mixing():
-            return image(layer.function, REAL)
+            return _mixed(layer, layer.function, layer.inverse, inputs[0])
         case Concatenate():
             return _union(inputs)
         case Select() | Maximum():
@@ -315,7 +315,11 @@ def _product(u: Range, v: Range) -> Range:
     return Range(0.0, INF, True) if min(u.low, v.low) >= 0 else REAL
 
 
-def _affine(layer: Affine, x: Range) -> Range:
+def _mixed(layer: PowerProduct | Mixing, function: Activation, inverse: Activation, x: Range) -> Range:
+    return image(function, _affine(layer, image(inverse, x)))
+
+
+def _affine(layer: Affine | PowerProduct | Mixing, x: Range) -> Range:
     """Return the hull of the rows: ends by interval arithmetic, taken only where all that count are."""
     if layer.weight.rows * layer.weight.columns > _SIZE or (x.low == -INF and x.high == INF):
         return REAL
