@@ -6,7 +6,7 @@ from collections.abc import Callable, Collection
 
 import numpy as np
 
-from neuralgebra.functions.activation import Activation, activation, compose
+from neuralgebra.functions.activation import Activation, compose
 from neuralgebra.network.layers import Affine, Concatenate, Elementwise, Maximum, Select, Softmax
 from neuralgebra.network.linear import Diagonal
 from neuralgebra.rewrite.graph import OUTPUT, Apply, Graph, Term
@@ -103,9 +103,6 @@ def inserted(function: Activation) -> Callable[[Graph, int], Found]:
 
 def identity(graph: Graph, wire: int) -> Found:
     """A function that is the identity on what it is given is a wire."""
-    layer = elementwise(graph, wire)
-    if layer is not None and layer.only == activation("identity"):
-        return graph.before(wire)
     return _on_word(graph, wire, lambda word, start: without_identity(word, graph.ranges[start]))
 
 

@@ -22,6 +22,7 @@ from neuralgebra.calculus.indices import IndexSet
 from neuralgebra.calculus.jet import Jet
 from neuralgebra.calculus.propagate import RULES
 from neuralgebra.errors import NotCertifiedError
+from neuralgebra.functions.activation import Activation
 from neuralgebra.network.builder import Node
 from neuralgebra.network.network import Network
 from neuralgebra.rewrite.graph import Graph
@@ -128,15 +129,14 @@ class _Walk:
 
     def step(self, number: int, record: Record) -> bool:
         """Check that a step replaces a wire by an equal one; return whether there were numbers."""
-        change, old = record.change, self.values[record.change.old]
+        change, old, by = record.change, self.values[record.change.old], record.rule.by
         if record.rule.interface == "inputs":
-            self.values[0] = self._inverted(change.added[-1][1], old)
+            self.values[0] = self._of(by, old)
         for wire, node in change.added:
             self._evaluate(wire, node)
-        if record.rule.interface == "outputs":
-            self.output = self.values[change.new]
-            return True
         new = self.values[change.new]
+        if record.rule.interface == "outputs":
+            self.output, old = new, self._of(by and by.inverse, old)
         if new.shape != old.shape:
             raise NotCertifiedError(
                 f"{self._named(number, record)}: {old.shape[-1]} coordinates became {new.shape[-1]}."
@@ -147,15 +147,20 @@ class _Walk:
             self.values[change.new] = old
         return tested
 
-    def _inverted(self, node: Node, values: Value) -> Value:
-        inverse = node.layer.only.inverse  # type: ignore[attr-defined]
+    def _of(self, function: Activation | None, values: Value) -> Value:
+        assert function is not None
         with self.k.precision():
-            return inverse(self.k, values)
+            return function(self.k, values)
 
     def _compared(self, number: int, record: Record, old: Value, new: Value, room: Value | None) -> bool:
         tested = False
         for index in np.ndindex(old.shape):
             a, b = old[index], new[index]
+            if a.is_finite() and not b.is_finite():
+                raise NotCertifiedError(
+                    f"{self._named(number, record)}: wire {record.change.old} is {float(a.mid()):.17g} and becomes no "
+                    "number at a point of the domain."
+                )
             if not (a.is_finite() and b.is_finite()):
                 continue
             with self.k.precision():
