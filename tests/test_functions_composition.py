@@ -133,6 +133,7 @@ def test_kinks_are_where_the_inner_functions_reach_them(word: tuple[str, ...], p
         (["relu", "square"], []),
         (["relu", activation("affine", offset=(-1, -4)), "square"], [[-1, -2], [1, 2]]),
         (["relu", activation("affine", offset=(-1, -4))], [[1, 4]]),
+        (["relu", activation("exp_base", base=0.5)], []),
     ],
 )
 def test_kinks_behind_even_functions_and_functions_for_each_unit(word: list[Any], places: list[Any]) -> None:

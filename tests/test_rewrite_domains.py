@@ -11,7 +11,7 @@ import neuralgebra as na
 from neuralgebra.errors import InputError, NotCertifiedError, UsageError
 from neuralgebra.functions.activation import activation
 from neuralgebra.network.builder import Node
-from neuralgebra.network.layers import Affine, Elementwise, Layer, Mixing, PowerProduct, Softmax
+from neuralgebra.network.layers import Affine, Elementwise, Layer, Maximum, Mixing, PowerProduct, Softmax
 from neuralgebra.rewrite.derivation import Derivation
 from neuralgebra.rewrite.graph import Apply, Graph, natural_domain
 from neuralgebra.rewrite.laws import law
@@ -19,6 +19,7 @@ from neuralgebra.rewrite.ranges import Range, through
 from neuralgebra.rewrite.record import Record
 from neuralgebra.rewrite.rules import Rule
 
+POOL = Maximum([[0, 1]])
 X = np.array([-3.0, -2.0, -0.5, 0.5, 2.0, 3.0])[:, None]
 
 
@@ -160,6 +161,38 @@ def test_laws_say_what_they_do_and_do_not_undo_each_other() -> None:
     for laws in (["additive", "multiplicative"], ["mixed", "additive"]):
         with pytest.raises(UsageError, match="together they never end"):
             g.rewrite(laws)
+
+
+@pytest.mark.parametrize(
+    "layers", [(Affine(np.eye(2)), POOL, "relu"), (Affine(np.eye(2)), "cbrt", Affine(np.eye(2)), POOL)]
+)
+def test_maxima_of_a_base_below_1_are_minima(layers: tuple[Layer | str, ...]) -> None:
+    """Minima of positive numbers are written without a layer that adds, which would be made one that multiplies."""
+    f = chain(*layers, size=2)
+    d = f.rewrite("multiplicative", base=0.5)
+    assert d.verify().holds
+    assert not any(isinstance(node.layer, Affine) for node in d.result.nodes)
+    x = np.random.default_rng(0).normal(size=(5, 2))
+    np.testing.assert_allclose(d.result(x), f(x), atol=1e-13)
+
+
+def test_mixing_by_a_function_and_its_inverse_ends() -> None:
+    f = chain(Mixing("cube", np.eye(2)), Affine(-np.eye(2)), POOL, Mixing("cbrt", [[2.0]]), size=2)
+    x = np.random.default_rng(0).normal(size=(5, 2))
+    for form in ("additive", "multiplicative"):
+        np.testing.assert_allclose(f.rewrite(form).result(x), f(x), rtol=1e-12)
+
+
+def test_what_goes_in_may_be_said_to_be_any_number() -> None:
+    """Every t is ln of a positive x, whatever x was said to be."""
+    f = chain(PowerProduct([[2.0]]))
+    assert f.rewrite("additive", domain="R", absorb=True).verify().holds
+
+
+def test_kinks_that_are_nowhere_are_no_obstacle() -> None:
+    """0·x + 1/2 is never 0."""
+    layers = Affine([[2.0]]), function("hardsigmoid", slope=0, offset=0.5), Affine([[2.0]])
+    assert chain(*layers).rewrite("multiplicative").verify().holds
 
 
 def test_a_step_that_loses_numbers_does_not_hold() -> None:

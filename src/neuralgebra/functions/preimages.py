@@ -74,6 +74,8 @@ def _arguments(part: Any, value: np.ndarray) -> list[np.ndarray]:
     units = [len(given) for _, given in part.parameters if isinstance(given, tuple)]
     value = np.broadcast_to(value, max([len(value), *units]))
     argument = inverse(_K, value)
+    if not any(v.is_finite() for v in argument):
+        return []
     back = part(_K, -argument)  # that of a square is the same number
     mirrored = all(b.is_finite() and b.overlaps(v) for b, v in zip(back, value, strict=True)) and np.any(argument != 0)
     return [-argument, argument] if mirrored else [argument]

@@ -160,12 +160,13 @@ def _without_end(rules: list[Rule]) -> list[Rule]:
 
 
 def _mixing_functions(network: Network, base: float | None) -> tuple[list[str], list[str]]:
-    """Return the names of exp and the other functions that layers mix by, and of their inverses."""
+    """Return the names of exp and the other functions that layers mix by, and of inverses that are none of them."""
     mixing = [node.layer for node in network.nodes if isinstance(node.layer, Mixing)]
     pairs = {("exp", "log"), *((m.function.name, m.inverse.name) for m in mixing)}
     pairs |= {("exp_base", "log_base")} if base is not None else set()
     pairs = {(f, g) for f, g in pairs if f != g}
-    return sorted({f for f, _ in pairs}), sorted({g for _, g in pairs})
+    outer = {f for f, _ in pairs}
+    return sorted(outer), sorted({g for _, g in pairs} - outer)  # one that is both would go to and fro
 
 
 def _moving(kind: str, letters: Sequence[str]) -> Rule:
