@@ -553,3 +553,15 @@ def test_formulas(name: str) -> None:
     formula = network(name).formula(order=1, digits=3)
     assert "∘" not in formula.text()
     assert formula.latex()
+
+
+def test_ends_of_the_range_are_the_outer_limits() -> None:
+    """log(1 + 5e-324 exp(x)) is 0 up to where exp overflows, and rises beyond."""
+    assert na.conjugate("affine", slope=5e-324, offset=1).range == (0, sympy.oo)
+
+
+def test_bounds_in_the_wrong_order_are_refused() -> None:
+    with pytest.raises(InputError, match=r"low=3, high=2 received; low <= high is expected"):
+        na.activation("hardtanh", low=3, high=2)
+    with pytest.raises(InputError, match=r"width=-1 received for softshrink"):
+        na.activation("softshrink", width=-1)

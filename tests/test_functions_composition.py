@@ -1,5 +1,6 @@
 """Compositions of activations: their chain against mpmath, their kinks, names and files."""
 
+import math
 import pickle
 from typing import Any
 
@@ -7,6 +8,7 @@ import flint
 import mpmath
 import numpy as np
 import pytest
+import sympy
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -122,9 +124,39 @@ def test_kinks_are_where_the_inner_functions_reach_them(word: tuple[str, ...], p
         na.Network.function(function).jacobian(places, kinks="raise")
 
 
+@pytest.mark.parametrize(
+    ("word", "places"),
+    [
+        (["relu", activation("affine", offset=-4), "square"], [[-2], [2]]),
+        (["abs", "log", activation("power", p=2)], [[-1], [1]]),
+        (["relu", activation("affine", offset=-4), "square", "exp"], [[math.log(2)]]),
+        (["relu", "square"], []),
+        (["relu", activation("affine", offset=(-1, -4)), "square"], [[-1, -2], [1, 2]]),
+        (["relu", activation("affine", offset=(-1, -4))], [[1, 4]]),
+        (["relu", activation("exp_base", base=0.5)], []),
+    ],
+)
+def test_kinks_behind_even_functions_and_functions_for_each_unit(word: list[Any], places: list[Any]) -> None:
+    function = compose([activation(f) if isinstance(f, str) else f for f in word])
+    found = sorted(np.atleast_1d(at).tolist() for at, _ in function.points(Arrays.of(np.zeros(1))))
+    np.testing.assert_allclose(found, places)
+
+
 def test_kinks_behind_a_function_without_inverse_are_refused() -> None:
+    """The range that a row states is that of the parameters that it states: max(x, -5) takes the value 0."""
     with pytest.raises(UnsupportedError, match="kinks behind sin"):
         compose([activation("relu"), activation("sin")])
+    with pytest.raises(UnsupportedError, match="kinks behind at_least"):
+        compose([activation("leaky_relu"), activation("at_least", bound=-5)])
+
+
+def test_functions_of_a_composition_are_those_that_it_was_made_of() -> None:
+    x = sympy.Symbol("x")
+    na.register("replaced_part", x + 1, x)
+    made = compose([activation("log"), activation("replaced_part")])
+    na.register("replaced_part", x + 5, x, replace=True)
+    assert made.letters[1].row.fingerprint in made.row.fingerprint
+    np.testing.assert_array_equal(made.letters[1](Arrays.of(np.zeros(1)), np.array([1.0])), [2.0])
 
 
 @pytest.mark.parametrize("name", ["log∘gelu∘exp", "tanh∘tanh", "relu∘log"])

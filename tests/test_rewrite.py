@@ -136,7 +136,7 @@ EXAMPLES = {
     "gather": after(na.Network.function("tanh", 2), na.Select([1, 0, 1])),
     "log-softmax": after(na.Network.identity(2), na.Softmax(), na.Elementwise("log")),
     "shares": after(POSITIVE_INPUT, na.Elementwise("log"), na.Softmax()),
-    "softmax": after(na.Network.function("log", 2), na.Softmax()).apply("shares") @ POSITIVE_INPUT,
+    "softmax": after(na.Network.function("log", 2), na.Softmax()).apply("shares", domain="R>0") @ POSITIVE_INPUT,
     "log-sum-exp": after(POSITIVE_INPUT, na.Affine([[1, 2], [3, 0.5]], [0, 1]), na.Elementwise("log")),
 }
 _U, _V = (na.Network.function("exp") @ x for x in na.Network.identity(2))
@@ -246,7 +246,7 @@ def test_softmax_heads() -> None:
 
 def test_three_softmaxes_are_told_apart() -> None:
     """softmax ∘ ln is z/Σz; ln ∘ (z/Σz) ∘ exp is log-softmax; the exponential of shares is neither."""
-    shares = after(na.Network.function("log", 3), na.Softmax()).apply("shares")
+    shares = after(na.Network.function("log", 3), na.Softmax()).apply("shares", domain="R>0")
     z = points("R>0", 3)
     np.testing.assert_allclose(shares(z), z / z.sum(axis=1, keepdims=True), rtol=1e-14)
     log_softmax = (na.Network.function("log", 3) @ shares @ na.Network.function("exp", 3)).rewrite("additive").result

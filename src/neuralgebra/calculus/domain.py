@@ -21,7 +21,7 @@ from neuralgebra.errors import InputError
 from neuralgebra.network.layers import Concatenate, Mixing, PowerProduct, Select
 from neuralgebra.network.network import Network
 
-__all__ = ["extended", "refuse_outside", "refuse_undefined"]
+__all__ = ["demands", "extended", "refuse_outside", "refuse_undefined"]
 
 _REMEDY = "Pass data of the domain, or ask f.extended(), which gives NaN there."
 
@@ -57,7 +57,7 @@ def refuse_outside(network: Any, k: Arrays, x: Value) -> None:
     """Raise InputError if a number of the data is where a layer that takes it is not defined."""
     if not network.checked or not is_concrete(x):
         return
-    for columns, layer in network.memory.once("domain", "inputs", lambda: _demands(network)):
+    for columns, layer in network.memory.once("domain", "inputs", lambda: demands(network)):
         values = k.take(x, columns, -1)
         outside = _outside(k, layer, values)
         if bool(k.xp.any(outside)):
@@ -67,7 +67,7 @@ def refuse_outside(network: Any, k: Arrays, x: Value) -> None:
             raise InputError(f"{row}column {name} is {float(to_numpy(values)[place]):g}; {_wants(layer)}.\n{_REMEDY}")
 
 
-def _demands(network: Any) -> list[tuple[np.ndarray, PowerProduct | Mixing]]:
+def demands(network: Any) -> list[tuple[np.ndarray, PowerProduct | Mixing]]:
     """Return the inputs that go into a multiplicative or mixing layer unchanged, with the layer."""
     sources: dict[int, np.ndarray] = {0: np.arange(network.input_size)}
     found = []

@@ -134,12 +134,9 @@ class Activation:
             return None
         try:
             stated = self.row.inverse(dict(self.parameters)) if callable(self.row.inverse) else (self.row.inverse, {})
-        except ZeroDivisionError:  # a slope or a power of 0
+            return None if stated is None else activation(stated[0], **stated[1])
+        except (ArithmeticError, InputError):  # a slope or a power of 0, or so near to it that an inverse overflows
             return None
-        if stated is None:
-            return None
-        name, parameters = stated
-        return activation(name, **parameters)
 
     @property
     def base(self) -> Activation:
@@ -191,6 +188,8 @@ class Activation:
         """The functions that the name tells, outermost first: log, tanh and exp of log∘tanh∘exp."""
         if AFTER not in self.name or self.row.base is not None:
             return (self,)
+        if self.row.parts:
+            return tuple(letter for part in reversed(self.parts) for letter in part.letters)
         rows = [_row(name) for name in letters(self.name)]
         given = dict(self.parameters)
         return tuple(

@@ -168,6 +168,18 @@ def _order(p: Mapping[str, Any]) -> str | None:
     return f"n={shown(p['n'])} received for hill; a positive number is expected." if wrong else None
 
 
+def _ends(p: Mapping[str, Any]) -> str | None:
+    """Return what is wrong with the ends of hardtanh."""
+    wrong = np.any(np.greater(p["low"], p["high"]))
+    return f"low={shown(p['low'])}, high={shown(p['high'])} received; low <= high is expected." if wrong else None
+
+
+def _width(p: Mapping[str, Any]) -> str | None:
+    """Return what is wrong with the width of softshrink."""
+    wrong = np.any(np.less(p["width"], 0))
+    return f"width={shown(p['width'])} received for softshrink; a number from 0 on is expected." if wrong else None
+
+
 def _log_of_base(k: Any, z: Any, p: Any) -> Any:
     base = p["base"]
     return math.log(base) if isinstance(base, int | float) else k.log(base)
@@ -642,6 +654,7 @@ PIECEWISE = (
             Element("B", ZERO, lambda k, z, p: k.band(z, p["low"], p["high"], 0, 1, 0)),
         ),
         parameters={"low": -1, "high": 1},
+        fault=_ends,
         range=(-1, 1),
         kinks=(Kink("low", 1, 0), Kink("high", 1, 0)),
         names={"onnx": "Clip", "torch": "Hardtanh"},
@@ -736,6 +749,7 @@ PIECEWISE = (
             Element("B", ZERO, lambda k, z, p: k.where_greater(k.abs(z), p["width"], 1, 0)),
         ),
         parameters={"width": 0.5},
+        fault=_width,
         kinks=(Kink("-width", 1, 0), Kink("width", 1, 0)),
         names={"onnx": "Shrink", "torch": "Softshrink"},
     ),

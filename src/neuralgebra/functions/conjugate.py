@@ -97,7 +97,7 @@ class Conjugate:
         ends = [limit for limit in self.limits if limit is not sympy.nan]
         low, high = self._hull()
         lows, highs = ([e for e in ends if _close(e, end, side)] for end, side in ((low, -1), (high, 1)))
-        return lows[0] if lows else _exact(low), highs[0] if highs else _exact(high)
+        return min(lows) if lows else _exact(low), max(highs) if highs else _exact(high)
 
     def _hull(self) -> tuple[float, float]:
         """Return bounds of the values where exp does not overflow, function after function."""

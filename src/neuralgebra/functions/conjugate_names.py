@@ -6,7 +6,7 @@ Each entry takes the parameters of σ and returns functions, outermost first; ()
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from fractions import Fraction
 from typing import Any
 
@@ -63,7 +63,13 @@ def _affine(p: Mapping[str, Any]) -> Word | None:
         return None
     if a == 0 or b == 0:
         return affine(0, _log(b)) if a == 0 else affine(1, _log(a))
-    return (*affine(1, _log(b)), activation("softplus"), *affine(1, _log(a / b)))
+    return (*affine(1, _log(b)), activation("softplus"), *affine(1, _log(_ratio(a, b))))
+
+
+def _ratio(a: Any, b: Any) -> Any:
+    if not 0 < a / b < math.inf:
+        raise OverflowError
+    return a / b
 
 
 def _hardsigmoid(p: Mapping[str, Any]) -> Word | None:
@@ -164,14 +170,16 @@ def _looked_up(table: Mapping[str, Entry], function: Activation) -> Word | None:
     if entry is None:
         return None
     sizes = {len(v) for v in given.values() if isinstance(v, tuple)}
-    if not sizes or entry is _same:
-        return entry(given)
-    rows = [{n: v[i] if isinstance(v, tuple) else v for n, v in given.items()} for i in range(max(sizes))]
-    return _merged(function, [entry(row) for row in rows])
+    try:
+        return entry(given) if not sizes or entry is _same else _merged(function, entry, given, max(sizes))
+    except ArithmeticError:  # a constant of the known function would be beyond the floating-point numbers
+        return None
 
 
-def _merged(function: Activation, words: Sequence[Word | None]) -> Word | None:
+def _merged(function: Activation, entry: Entry, given: Mapping[str, Any], size: int) -> Word | None:
     """Return one word whose parameters have one value for each coordinate."""
+    rows = [{n: v[i] if isinstance(v, tuple) else v for n, v in given.items()} for i in range(size)]
+    words = [entry(row) for row in rows]
     found = [word for word in words if word is not None]
     if len(found) < len(words):
         return None
@@ -282,7 +290,7 @@ def _scaled_one(function: Activation, factor: float) -> Word | None:
         name, bound = ("at_least", 0) if name == "relu" else (name, _times(given["bound"], factor))
         return _bounded(name if factor > 0 else _OTHER[name], bound=bound)
     if name == "hardtanh":
-        low, high = sorted(_times(given[name], factor) for name in ("low", "high"))
+        low, high = (_times(given[name], factor) for name in (("low", "high") if factor > 0 else ("high", "low")))
         return _bounded("hardtanh", low=low, high=high)
     return None
 

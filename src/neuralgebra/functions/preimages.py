@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import math
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -50,22 +51,41 @@ def _exact(parts: tuple[Any, ...]) -> list[tuple[np.ndarray, int]]:
     with _K.precision():
         for i, part in enumerate(parts):
             for at, order in part.points(_K):
-                place = _before(parts[:i], np.atleast_1d(_K.each(_K.scalar, np.asarray(at, dtype=object))))
-                found += [] if place is None else [(place, order)]
+                value = np.atleast_1d(_K.each(_K.scalar, np.asarray(at, dtype=object)))
+                found += [(place, order) for place in _before(parts[:i], value)]
     return found
 
 
-def _before(parts: Sequence[Any], value: np.ndarray) -> np.ndarray | None:
-    """Return the argument at which a composition has a value; None where it never has."""
+def _before(parts: Sequence[Any], value: np.ndarray) -> list[np.ndarray]:
+    """Return the arguments at which a composition has a value; none where it never has."""
+    values = [value]
     for part in reversed(parts):
-        low, high = part.row.range
-        if all(v <= low or v >= high for v in value):
-            return None
-        inverse = part.inverse
-        if inverse is None:
-            raise UnsupportedError(f"kinks behind {part} received; a function with an inverse is expected there.")
-        value = inverse(_K, value)
-    return value
+        values = [argument for value in values for argument in _arguments(part, value)]
+    return values
+
+
+def _arguments(part: Any, value: np.ndarray) -> list[np.ndarray]:
+    low, high = _range(part)
+    if all(v <= low or v >= high for v in value):
+        return []
+    inverse = part.inverse
+    if inverse is None:
+        raise UnsupportedError(f"kinks behind {part} received; a function with an inverse is expected there.")
+    units = [len(given) for _, given in part.parameters if isinstance(given, tuple)]
+    value = np.broadcast_to(value, max([len(value), *units]))
+    argument = inverse(_K, value)
+    if not any(v.is_finite() for v in argument):
+        return []
+    back = part(_K, -argument)  # that of a square is the same number
+    mirrored = all(b.is_finite() and b.overlaps(v) for b, v in zip(back, value, strict=True)) and np.any(argument != 0)
+    return [-argument, argument] if mirrored else [argument]
+
+
+def _range(part: Any) -> tuple[float, float]:
+    """Return the range that a row states, which is that of the parameters it states."""
+    given = dict(part.parameters)
+    low, high = part.row.range if given == dict(part.row.parameters) else (-math.inf, math.inf)
+    return low, high
 
 
 def _converter(kind: Any) -> Callable[[np.ndarray], Any]:

@@ -82,7 +82,8 @@ def _kinks(function: Any) -> list[tuple[float, float]]:
     """Return small intervals that hold the kinks, in order."""
     k = Balls(_BITS)
     with k.precision():
-        places = sorted(ends(k.scalar(place)) for place, _ in function.points(k))
+        numbers = [k.scalar(place) for place, _ in function.points(k)]
+        places = sorted(ends(number) for number in numbers if number.is_finite())
     return [(math.nextafter(a, -math.inf), math.nextafter(b, math.inf)) for a, b in places]
 
 

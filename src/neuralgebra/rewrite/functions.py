@@ -10,7 +10,7 @@ from neuralgebra.functions.activation import Activation, compose
 from neuralgebra.network.layers import Affine, Concatenate, Elementwise, Maximum, Select, Softmax
 from neuralgebra.network.linear import Diagonal
 from neuralgebra.rewrite.graph import OUTPUT, Apply, Graph, Term
-from neuralgebra.rewrite.ranges import Range, direction, through
+from neuralgebra.rewrite.ranges import POSITIVE, Range, direction, image, through
 from neuralgebra.rewrite.rules import Found
 from neuralgebra.rewrite.words import Word, cancelled, known, of_layer, on_words, one_to_one, without_identity
 
@@ -113,7 +113,7 @@ def named(graph: Graph, wire: int) -> Found:
     neighbours = [graph.before(wire), *(user for user, _ in graph.users[wire] if user != OUTPUT)]
     if any(elementwise(graph, w) for w in neighbours):
         return None
-    return _on_word(graph, wire, lambda word, start: known(word, graph.ranges[start], graph.needed(wire)))
+    return _on_word(graph, wire, lambda word, start: known(word, graph.ranges[start]))
 
 
 # Past wiring and maxima -------------------------------------------------------------------------------------------
@@ -198,10 +198,11 @@ def pooled(letters: Letters = None) -> Callable[[Graph, int], Found]:
         if not isinstance(layer, Maximum) or not isinstance(found, tuple):
             return found if isinstance(found, str) else None
         function, term = found
-        sign = direction(function, _range(graph, graph.before(wire), term))
+        values = _range(graph, graph.before(wire), term)
+        sign = direction(function, values)
         if not sign:
             return f"{function} before the maximum at wire {wire} is not known to rise or fall on its argument"
-        return Apply.to(Elementwise(function), _extremum(layer, sign, graph.sizes[graph.before(wire)], term))
+        return Apply.to(Elementwise(function), _extremum(layer, sign, values, graph.sizes[graph.before(wire)], term))
 
     return find
 
@@ -223,19 +224,23 @@ def unpooled(letters: Letters = None) -> Callable[[Graph, int], Found]:
         if not isinstance(found, tuple):
             return found
         function, rest = found
-        sign = direction(function, graph.ranges[node.inputs[0]])
+        values = graph.ranges[node.inputs[0]]
+        sign = direction(function, values)
         if not sign:
             return f"{function} after the maximum at wire {wire} is not known to rise or fall on its argument"
         inner = Apply(Elementwise(function), node.inputs)
-        return _outside(rest, _extremum(node.layer, sign, graph.sizes[node.inputs[0]], inner))
+        return _outside(rest, _extremum(node.layer, sign, image(function, values), graph.sizes[node.inputs[0]], inner))
 
     return find
 
 
-def _extremum(layer: Maximum, sign: int, size: int, term: Term) -> Term:
-    """Return the maxima of groups, or their minima, min x = -max(-x)."""
+def _extremum(layer: Maximum, sign: int, values: Range, size: int, term: Term) -> Term:
+    """Return the maxima of groups, or their minima: min x = 1/max(1/x) of positive numbers, else -max(-x)."""
     if sign > 0:
         return Apply(layer, (term,))
+    reciprocals = isinstance(term, Apply) and term.layer == Elementwise("reciprocal")  # whose reciprocals lead back
+    if values.within(POSITIVE) and not reciprocals:
+        return Apply.to(Elementwise("reciprocal"), layer, Elementwise("reciprocal"), term)
     inner, outer = (Affine(Diagonal(-np.ones(n))) for n in (size, len(layer.groups)))
     return Apply.to(outer, layer, inner, term)
 

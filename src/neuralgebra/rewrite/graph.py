@@ -6,12 +6,14 @@ new one. Nothing else changes, so a step costs what the term costs, however long
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeAlias
 
+from neuralgebra.calculus.domain import demands
 from neuralgebra.network.builder import Node, is_nothing
-from neuralgebra.network.layers import Concatenate, Elementwise, Layer, Mixing, PowerProduct, Select
+from neuralgebra.network.layers import Elementwise, Layer
 from neuralgebra.network.network import Network
 from neuralgebra.rewrite.ranges import REAL, Range, image, required, through
 
@@ -150,18 +152,15 @@ class Graph:
         self._redirect(change.old, change.new, change.uses)
 
     def _relate(self, old: int, new: int, interface: str) -> None:
-        """Note that two wires hold the same numbers; a new input holds what becomes those of the old one."""
-        if interface == "outputs":
+        """Note what a new input holds: what becomes of the numbers of the old one."""
+        if interface != "inputs":
             return
-        if interface == "inputs":
-            layer = self.nodes[new].layer
-            assert isinstance(layer, Elementwise)
-            assert layer.only is not None
-            inverse = layer.only.inverse
-            assert inverse is not None
-            self.ranges[0], self.ranges[new] = image(inverse, self.ranges[0]), self.ranges[0]
-            return
-        self.ranges[new] = self.ranges[new].meet(self.ranges[old])
+        layer = self.nodes[new].layer
+        assert isinstance(layer, Elementwise)
+        assert layer.only is not None
+        inverse = layer.only.inverse
+        assert inverse is not None
+        self.ranges[0], self.ranges[new] = image(inverse, self.ranges[0]), self.ranges[0]
 
     def _built(self, term: Term, added: list[tuple[int, Node]]) -> int:
         """Return the wire of a term; terms are as deep as laws, which are short."""
@@ -224,12 +223,8 @@ class Graph:
 
 def natural_domain(network: Network) -> Range:
     """Return what the input holds by the signature of the layers: multiplicative ones take positive numbers."""
-    wires, domain = {0}, REAL
-    for place, node in enumerate(network.nodes, 1):
-        if not wires.intersection(node.inputs):
-            continue
-        if isinstance(node.layer, PowerProduct | Mixing):
-            domain = domain.meet(required(node.layer))
-        elif isinstance(node.layer, Select | Concatenate):
-            wires.add(place)
-    return domain
+    columns = [REAL] * network.input_size
+    for places, layer in demands(network):
+        for i in places:
+            columns[i] = columns[i].meet(required(layer))
+    return functools.reduce(Range.union, columns)

@@ -21,7 +21,7 @@ __all__ = ["RULES", "STRATEGIES", "Strategy", "law", "strategy"]
 
 _TABLE = (
     Rule("additive", "M_W = exp ∘ A_W ∘ ln", "x > 0, where M is defined", linear.additive, "multiplied"),
-    Rule("multiplied", "exp ∘ A_W ∘ ln = M_W", "", linear.mixed, "additive"),
+    Rule("multiplied", "exp ∘ A_W ∘ ln = M_W", "", linear.multiplied, "additive"),
     Rule("multiplicative", "A_W = ln ∘ M_W ∘ exp", "", linear.multiplicative, "added"),
     Rule("added", "ln ∘ M_W ∘ exp = A_W", "", linear.added, "multiplicative"),
     Rule("unmixed", "Mix_{f,W} = f ∘ A_W ∘ f⁻¹", "", linear.unmixed, "mixed"),
@@ -30,7 +30,7 @@ _TABLE = (
     Rule("split", "g∘f = g after f", "", functions.split, "compose"),
     Rule("cancel", "f⁻¹ ∘ f = wire", "f is one to one on the wire", functions.cancel, "insert"),
     Rule("identity", "σ = wire", "σ is the identity on the wire", functions.identity),
-    Rule("name", "ln ∘ σ ∘ exp = σ′", "σ maps R>0 into R>0", functions.named),
+    Rule("name", "ln ∘ σ ∘ exp = σ′", "σ maps R>0 into R>0", functions.named, rounds=True),
     Rule("fuse", "A_V ∘ A_W = A_{VW}, M_V ∘ M_W = M_{VW}", "dense or diagonal weights", linear.fused, rounds=True),
     Rule("pool", "max ∘ f = f ∘ max, or f ∘ min", "f rises, or falls", functions.pooled(), "unpool"),
     Rule("unpool", "f ∘ max = max ∘ f, or min ∘ f", "f rises, or falls", functions.unpooled(), "pool"),
@@ -46,6 +46,8 @@ RULES: Mapping[str, Rule] = {rule.name: rule for rule in _TABLE}
 """All laws by name."""
 
 _WORDS = ("cancel", "identity", "compose")
+_AGAINST = {"additive": ("multiplicative", "mixed")}
+"""Laws that undo others, beside their converses."""
 STRATEGIES = ("additive", "multiplicative", "simplified")
 """Those of `strategy`."""
 
@@ -149,20 +151,22 @@ def strategy(name: Any, network: Network, base: float | None = None) -> Strategy
 def _without_end(rules: list[Rule]) -> list[Rule]:
     names = {rule.name for rule in rules}
     for rule in rules:
-        if rule.converse in names:
+        against = names.intersection((rule.converse, *_AGAINST.get(rule.name, ())))
+        if against:
             raise UsageError(
-                f"{rule.name} and its converse {rule.converse} received; together they never end. Choose one of them."
+                f"{rule.name} and its converse {min(against)} received; together they never end. Choose one of them."
             )
     return rules
 
 
 def _mixing_functions(network: Network, base: float | None) -> tuple[list[str], list[str]]:
-    """Return the names of exp and the other functions that layers mix by, and of their inverses."""
+    """Return the names of exp and the other functions that layers mix by, and of inverses that are none of them."""
     mixing = [node.layer for node in network.nodes if isinstance(node.layer, Mixing)]
     pairs = {("exp", "log"), *((m.function.name, m.inverse.name) for m in mixing)}
     pairs |= {("exp_base", "log_base")} if base is not None else set()
     pairs = {(f, g) for f, g in pairs if f != g}
-    return sorted({f for f, _ in pairs}), sorted({g for _, g in pairs})
+    outer = {f for f, _ in pairs}
+    return sorted(outer), sorted({g for _, g in pairs} - outer)  # one that is both would go to and fro
 
 
 def _moving(kind: str, letters: Sequence[str]) -> Rule:

@@ -20,7 +20,7 @@ from neuralgebra.network.layers import (
 )
 from neuralgebra.network.linear import Dense, Diagonal, identity
 from neuralgebra.rewrite.graph import Apply, Graph, Term
-from neuralgebra.rewrite.ranges import REAL, image
+from neuralgebra.rewrite.ranges import POSITIVE, REAL, image
 from neuralgebra.rewrite.rules import Found
 from neuralgebra.rewrite.words import one_to_one
 
@@ -32,6 +32,7 @@ __all__ = [
     "mixed",
     "mixed_by",
     "multiplicative",
+    "multiplied",
     "normalised",
     "of_exponentials",
     "product",
@@ -118,6 +119,13 @@ def mixed_by(function: Activation) -> Callable[[Graph, int], Found]:
     return find
 
 
+def multiplied(graph: Graph, wire: int) -> Found:
+    """exp ∘ A_W ∘ ln = M_W."""
+    outer = graph.layer(wire)
+    only = outer.only if isinstance(outer, Elementwise) else None
+    return mixed(graph, wire) if only is not None and only.letters[-1].name == "exp" else None
+
+
 def mixed(graph: Graph, wire: int) -> Found:
     """f ∘ A_W ∘ f⁻¹ = Mix_{f,W}, and M_W for f = exp."""
     outer = graph.layer(wire)
@@ -133,7 +141,7 @@ def mixed(graph: Graph, wire: int) -> Found:
     inverse, *before = first.only.letters
     if function.inverse != inverse:
         return None
-    if not image(inverse, REAL).within(REAL) or function.row.domain != (-np.inf, np.inf):
+    if function.row.domain != (-np.inf, np.inf):
         return f"{function} is no function of all real numbers, which the sums at wire {middle} may be"
     exponential = function.name == "exp"
     mix = PowerProduct(layer.weight, layer.bias) if exponential else Mixing(function, layer.weight, layer.bias)
@@ -150,6 +158,8 @@ def fused(graph: Graph, wire: int) -> Found:
     if type(before) is not type(after) or (isinstance(after, Mixing) and after.function != before.function):  # type: ignore[union-attr]
         return None
     assert isinstance(before, Affine | PowerProduct | Mixing)
+    if isinstance(after, Mixing) and not REAL.within(one_to_one(after.function)):
+        return f"{after.function} does not map R one to one, and the sums at wire {middle} may be any numbers"
     if not all(isinstance(layer.weight, Dense | Diagonal) for layer in (after, before)):
         return f"the weight at wire {wire} or {middle} has a structure that is kept"
     if len(graph.users[middle]) > 1:
@@ -173,8 +183,10 @@ def normalised(graph: Graph, wire: int) -> Found:
     last, *rest = inner.only.letters
     if last.name != "log":
         return None
-    start: Term = graph.before(graph.before(wire))
-    z = _before(rest, start)
+    start = graph.before(graph.before(wire))
+    z, values = _before(rest, start), image(compose(rest), graph.ranges[start])
+    if not values.within(POSITIVE):
+        return f"what log takes at wire {graph.before(wire)} is {values}, the rule needs z > 0"
     shares = _shares(z, graph.sizes[wire], layer.group or graph.sizes[wire], graph.network.dtype)
     return Apply(_function("log"), (shares,)) if layer.log else shares
 

@@ -30,7 +30,7 @@ from neuralgebra.network.layers import (
     Softmax,
 )
 
-__all__ = ["POSITIVE", "REAL", "Range", "after", "domain_of", "image", "required", "through"]
+__all__ = ["POSITIVE", "REAL", "Range", "after", "defined_on", "domain_of", "image", "required", "through"]
 
 INF = math.inf
 _SIZE = 1_000_000  # entries of a matrix, beyond which the range behind it is not asked for
@@ -138,6 +138,8 @@ _POSITIVE = frozenset(
 )
 # Greater than 0 everywhere.
 _ALWAYS = frozenset({"gaussian", "cosh", "exp_base", "exp", "sigmoid", "softplus"})
+# Without a value outside of the domain that the row states; a reciprocal or a cube has one.
+_ENDING = frozenset({"log", "log_base", "log1p", "logit", "atanh", "sqrt"})
 # The identity from 0 on.
 _IDENTITY = frozenset({"relu", "leaky_relu", "prelu", "elu", "celu", "abs"})
 
@@ -150,6 +152,11 @@ def domain_of(function: Activation) -> Range:
     with quiet():
         known = np.isfinite(function(Arrays(ends), ends)) & np.isfinite(ends) if _plain(function) else [False, False]
     return Range(float(low), float(high), bool(known[0]), bool(known[1]))
+
+
+def defined_on(function: Activation) -> Range:
+    """Return numbers outside of which a function has no value."""
+    return domain_of(function) if function.name in _ENDING else REAL
 
 
 def _plain(function: Activation) -> bool:
@@ -238,8 +245,8 @@ def image(function: Activation, values: Range) -> Range:
 def _image(function: Activation, values: Range) -> Range:
     if is_identity_on(function, values):
         return values
-    values = values.meet(domain_of(function))
-    if not values.low <= values.high or not _plain(function):
+    values = values.meet(defined_on(function))
+    if not values.low <= values.high or not _plain(function) or not values.within(domain_of(function)):
         return REAL
     rising = _direction(function, values)
     result = _hull(function, values, strict=bool(rising))
@@ -323,8 +330,8 @@ def _affine(layer: Affine | PowerProduct | Mixing, x: Range) -> Range:
     """Return the hull of the rows: ends by interval arithmetic, taken only where all that count are."""
     if layer.weight.rows * layer.weight.columns > _SIZE or (x.low == -INF and x.high == INF):
         return REAL
-    w = layer.weight.dense()
-    bias = np.zeros(layer.weight.rows) if layer.bias is None else layer.bias
+    w = layer.weight.dense().astype(np.float64)
+    bias = np.zeros(layer.weight.rows) if layer.bias is None else layer.bias.astype(np.float64)
     with np.errstate(all="ignore"):
         ends = [np.where(w == 0, 0.0, w * end) for end in (x.low, x.high)]
         terms = np.minimum(*ends), np.maximum(*ends)
@@ -345,15 +352,15 @@ def _all_open(w: np.ndarray, x: Range) -> bool:
 
 
 def required(layer: Layer, position: int = 0) -> Range:
-    """Return the numbers that a layer is defined on."""
+    """Return numbers outside of which a layer is not defined."""
     del position
     match layer:
         case PowerProduct():
             return POSITIVE
         case Mixing():
-            return domain_of(layer.inverse)
+            return defined_on(layer.inverse)
         case Elementwise():
-            ranges = [domain_of(function.letters[-1]) for function, _ in layer.activations]
+            ranges = [defined_on(function.letters[-1]) for function, _ in layer.activations]
             return _union(ranges)
     return REAL
 

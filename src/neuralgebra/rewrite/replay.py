@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import json
+import math
 from fractions import Fraction
 from typing import Any
 
-from neuralgebra.errors import InputError, NotCertifiedError, UsageError, shown
+from neuralgebra.errors import InputError, NotCertifiedError, UnsupportedError, UsageError, shown
 from neuralgebra.functions.activation import Activation, activation
 from neuralgebra.network.network import Network
 from neuralgebra.rewrite.derivation import VERSION, Derivation
@@ -83,9 +84,12 @@ def _content(text: str) -> dict[str, Any]:
 def _domain(given: Any) -> Range:
     try:
         low, high, with_low, with_high = given
-        return Range(float.fromhex(low), float.fromhex(high), bool(with_low), bool(with_high))
-    except (TypeError, ValueError):
-        raise InputError(f"domain {shown(given)} received; two ends in hexadecimal expected.") from None
+        found = Range(float.fromhex(low), float.fromhex(high), bool(with_low), bool(with_high))
+    except (TypeError, ValueError, OverflowError):
+        found = Range(math.nan)
+    if not found.low < found.high and not (found.low == found.high and with_low and with_high):
+        raise InputError(f"domain {shown(given)} received; two ends in hexadecimal, in ascending order, expected.")
+    return found
 
 
 def _step(step: Any, number: int) -> tuple[Rule, int]:
@@ -93,7 +97,7 @@ def _step(step: Any, number: int) -> tuple[Rule, int]:
         raise InputError(f"step {number} is {shown(step)}; a rule and a wire expected.")
     try:
         return law(step.get("rule"), _function(step.get("by"))), step["at"]
-    except (UsageError, TypeError, ValueError) as error:
+    except (UsageError, UnsupportedError, TypeError, ValueError, ArithmeticError) as error:
         raise InputError(f"step {number}: {error}") from None
 
 

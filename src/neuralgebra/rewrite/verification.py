@@ -22,6 +22,7 @@ from neuralgebra.calculus.indices import IndexSet
 from neuralgebra.calculus.jet import Jet
 from neuralgebra.calculus.propagate import RULES
 from neuralgebra.errors import NotCertifiedError
+from neuralgebra.functions.activation import Activation
 from neuralgebra.network.builder import Node
 from neuralgebra.network.network import Network
 from neuralgebra.rewrite.graph import Graph
@@ -33,6 +34,7 @@ __all__ = ["Verification", "verify"]
 _BITS = 256
 _ROUNDED = 2.0**-40  # relative to the sum of the absolute values that were added
 _FINE = 2.0**-64  # relative radius up to which the meeting of balls says something
+_VAST = 2.0**30
 _SYMBOLS = 4  # coordinates of a wire, and nodes of a step, up to which symbols are tried
 _POINT = IndexSet.full(1, 0)
 
@@ -128,15 +130,14 @@ class _Walk:
 
     def step(self, number: int, record: Record) -> bool:
         """Check that a step replaces a wire by an equal one; return whether there were numbers."""
-        change, old = record.change, self.values[record.change.old]
+        change, old, by = record.change, self.values[record.change.old], record.rule.by
         if record.rule.interface == "inputs":
-            self.values[0] = self._inverted(change.added[-1][1], old)
+            self.values[0] = self._of(by, old)
         for wire, node in change.added:
             self._evaluate(wire, node)
-        if record.rule.interface == "outputs":
-            self.output = self.values[change.new]
-            return True
         new = self.values[change.new]
+        if record.rule.interface == "outputs":
+            self.output, old = new, self._of(by and by.inverse, old)
         if new.shape != old.shape:
             raise NotCertifiedError(
                 f"{self._named(number, record)}: {old.shape[-1]} coordinates became {new.shape[-1]}."
@@ -147,15 +148,20 @@ class _Walk:
             self.values[change.new] = old
         return tested
 
-    def _inverted(self, node: Node, values: Value) -> Value:
-        inverse = node.layer.only.inverse  # type: ignore[attr-defined]
+    def _of(self, function: Activation | None, values: Value) -> Value:
+        assert function is not None
         with self.k.precision():
-            return inverse(self.k, values)
+            return function(self.k, values)
 
     def _compared(self, number: int, record: Record, old: Value, new: Value, room: Value | None) -> bool:
         tested = False
         for index in np.ndindex(old.shape):
             a, b = old[index], new[index]
+            if a.is_finite() and not b.is_finite() and self._ordinary(record, index[0]):
+                raise NotCertifiedError(
+                    f"{self._named(number, record)}: wire {record.change.old} is {float(a.mid()):.17g} and becomes no "
+                    "number at a point of the domain."
+                )
             if not (a.is_finite() and b.is_finite()):
                 continue
             with self.k.precision():
@@ -169,6 +175,15 @@ class _Walk:
                 )
             tested = tested or float((a - b).rad()) <= _FINE * scale
         return tested
+
+    def _ordinary(self, record: Record, point: int) -> bool:
+        """Return whether a step is given numbers of which it should make numbers, neither vast nor inexact."""
+        if record.rule.interface == "inputs":  # not every x is an f⁻¹(t)
+            return False
+        added = dict(record.change.added)
+        given = {i for node in added.values() for i in node.inputs if i not in added}
+        numbers = (v for i in given for v in self.values[i][point])
+        return all(v.is_finite() and float(v.abs_upper()) < _VAST and v.rel_accuracy_bits() > 64 for v in numbers)
 
     def _named(self, number: int, record: Record) -> str:
         return f"step {number}, {record.rule.name} at wire {record.at} ({record.rule.statement}), does not hold"

@@ -11,7 +11,7 @@ from neuralgebra.functions.activation import Activation, compose
 from neuralgebra.functions.conjugate_names import additive, multiplicative
 from neuralgebra.network.layers import Elementwise
 from neuralgebra.network.units import functions_of
-from neuralgebra.rewrite.ranges import REAL, Range, after, domain_of, is_identity_on
+from neuralgebra.rewrite.ranges import REAL, Range, after, defined_on, domain_of, is_identity_on
 
 __all__ = ["Word", "cancelled", "inverse_pair", "known", "of_layer", "on_words", "one_to_one", "without_identity"]
 
@@ -37,10 +37,10 @@ def on_words(layers: Sequence[Elementwise], size: int, rule: Callable[[Word], Fo
     single = all(layer.only is not None for layer in layers)
     parts = [of_layer(layer, size) if single else _each(layer, size) for layer in layers]
     words = [tuple(f for word in column for f in word) for column in zip(*parts, strict=True)]
-    found = [rule(word) for word in words]
-    if not any(isinstance(f, tuple) for f in found):
-        return next((f for f in found if isinstance(f, str)), None)
     try:
+        found = [rule(word) for word in words]
+        if not any(isinstance(f, tuple) for f in found):
+            return next((f for f in found if isinstance(f, str)), None)
         functions = [compose(f if isinstance(f, tuple) else w) for f, w in zip(found, words, strict=True)]
     except UnsupportedError as error:
         return str(error)
@@ -82,8 +82,9 @@ def cancelled(word: Word, values: Range, wanted: Range = REAL) -> Found:
         if not inverse_pair(outer, inner):
             continue
         rest = inward[i + 2 :]
-        known = ranges[i].meet(domain_of(rest[0]) if rest else wanted)
-        needed = one_to_one(inner)
+        known, needed = ranges[i], one_to_one(inner)
+        if defined_on(inner).within(needed):  # where it has a value the pair gives its argument back
+            known = known.meet(defined_on(rest[0]) if rest else wanted)
         if known.within(needed):
             return (*rest[::-1], *inward[:i][::-1])
         where = "the wire" if i == 0 else "its argument"
@@ -109,17 +110,17 @@ def without_identity(word: Word, values: Range) -> Found:
     inward = word[::-1]
     ranges = after(values, inward)
     for i, function in enumerate(inward):
-        if is_identity_on(function, ranges[i]):
+        if function.name != "identity" and is_identity_on(function, ranges[i]):
             return (*inward[i + 1 :][::-1], *inward[:i][::-1])
     return None
 
 
 @functools.lru_cache(maxsize=4096)
-def known(word: Word, values: Range, wanted: Range = REAL) -> Found:
+def known(word: Word, values: Range) -> Found:
     """Return a word with a known function in place of several; None if there is none.
 
-    The known function may be defined on more numbers than the functions it stands for, so that these have to be
-    defined on all that the wire holds, or all that takes the result has to ask for numbers where they are.
+    The known function may be defined on more numbers than the functions it stands for, so that the first of these has
+    to be defined on all that it is given. The table of names sees to the others.
     """
     inward = word[::-1]
     ranges = after(values, inward)
@@ -130,19 +131,15 @@ def known(word: Word, values: Range, wanted: Range = REAL) -> Found:
         if function is None:
             continue
         first = len(word) - start - 3
-        if _defined(part, ranges[first]) or (first == 0 and values.meet(wanted).within(domain_of(part[-1]))):
+        if ranges[first].within(domain_of(part[-1])):
             return (*word[:start], *function.letters, *word[start + 3 :])
         reason = f"{compose(part)} is {function} where it is defined; its argument is {ranges[first]}"
     return reason
-
-
-def _defined(word: Word, values: Range) -> bool:
-    inward = word[::-1]
-    return all(v.within(domain_of(f)) for f, v in zip(inward, after(values, inward), strict=False))
 
 
 def name_of(word: Word) -> Activation | None:
     """Return the one known function that three functions are: log∘σ∘exp and exp∘σ∘log of the table of conjugates."""
     table = {("log", "exp"): additive, ("exp", "log"): multiplicative}.get((word[0].name, word[-1].name))
     found = None if table is None else table(word[1])
-    return compose(found) if found is not None and len(found) < 2 else None
+    name = compose(found) if found is not None and len(found) < 2 else None
+    return None if name is None or name.letters == word else name
