@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 
 import neuralgebra as na
 from neuralgebra.network.builder import Builder
+from neuralgebra.network.layers import Layer
 from neuralgebra.network.linear import identity
 
 # Function -> whether its values are positive on any argument; and on a positive one.
@@ -22,6 +23,19 @@ EVERYWHERE = {
 ON_POSITIVE = {"tanh": True, "softplus": True, "sigmoid": True, "log": False, "sqrt": True, "relu": True, "silu": True,
                "arctan": True, "reciprocal": True}  # fmt: skip
 MIXING = {"exp": True, "sinh": False}
+
+
+def after(f: na.Network, *layers: Layer) -> na.Network:
+    """Return layers, one after the other, behind a network."""
+    for layer in layers:
+        f = na.Network.from_layer(layer, f.output_size) @ f
+    return f
+
+
+def points(domain: str, size: int, count: int = 5) -> np.ndarray:
+    """Return points of a domain, "R" or "R>0"."""
+    x = np.random.default_rng(size).normal(size=(count, size)) / 2
+    return np.exp(x) if domain == "R>0" else x
 
 
 @st.composite

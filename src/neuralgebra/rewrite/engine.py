@@ -148,8 +148,8 @@ def rewrite(
         f.
     to : {"simplified", "additive", "multiplicative"} or sequence of str
         "additive" leaves no layer that multiplies powers: M_W = exp ∘ A_W ∘ ln, and what follows. "multiplicative"
-        leaves no layer that adds: A_W = ln ∘ M_W ∘ exp. "simplified" composes, cancels and fuses neighbours. Or names
-        of laws.
+        leaves no layer that adds, but for z / Σ z and minima: A_W = ln ∘ M_W ∘ exp. "simplified" composes, cancels and
+        fuses neighbours. Or names of laws.
     domain : str or tuple of float, optional
         What the input holds: "R", "R>0" or two ends; by default R, or what multiplicative layers ask for.
     base : float, optional
@@ -159,7 +159,7 @@ def rewrite(
         part of the interface: the result then takes ln x and gives ln y. This is no equation of functions; the
         steps say so.
     seed : int, optional
-        Choose places and laws at random; the result is the same.
+        Choose places at random, and laws within each phase of a strategy; the result is the same.
 
     Returns
     -------
@@ -188,12 +188,13 @@ def rewrite(
         raise UsageError(f'base={shown(base)} received with {shown(to)}; it belongs to "multiplicative".')
     chosen = strategy(to, network, base)
     chooser = None if seed is None else np.random.default_rng(seed)
-    _exhaust(records, chosen.first)
+    for phase in chosen.first:
+        _exhaust(records, phase, chooser)
     _to_the_end(records, chosen.phases, chooser)
     if absorb:
         for rule in _ends(to, base):
             _absorb(records, rule)
-        _to_the_end(records, chosen.phases[-2:], chooser)
+        _to_the_end(records, chosen.phases, chooser)
     return Derivation(network, start, tuple(records.records))
 
 
@@ -217,18 +218,21 @@ class _Records:
 
 
 def _to_the_end(records: _Records, phases: Sequence[Sequence[Rule]], chooser: Any) -> None:
-    if chooser is not None:
-        *others, last = phases
-        phases = [[rule for phase in others for rule in phase], last]
-    count = -1
-    while count != len(records.records):
+    """Exhaust phase after phase; after a change by one of them all begins anew, so that laws wait for those before."""
+    place = 0
+    while place < len(phases):
         count = len(records.records)
-        for phase in phases:
-            _exhaust(records, phase) if chooser is None else _at_random(records, phase, chooser)
+        _exhaust(records, phases[place], chooser)
+        place = 0 if place and len(records.records) > count else place + 1
 
 
-def _exhaust(records: _Records, rules: Sequence[Rule]) -> None:
-    """Apply laws until none applies, wire after wire; behind a change all is looked at again that may see it."""
+def _exhaust(records: _Records, rules: Sequence[Rule], chooser: Any) -> None:
+    """Apply the laws of a phase until none applies."""
+    _in_order(records, rules) if chooser is None else _at_random(records, rules, chooser)
+
+
+def _in_order(records: _Records, rules: Sequence[Rule]) -> None:
+    """Go on wire after wire; behind a change all is looked at again that may see it."""
     graph = records.graph
     waiting = deque(graph.live)
     queued = set(waiting)

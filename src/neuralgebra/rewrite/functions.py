@@ -17,6 +17,7 @@ from neuralgebra.rewrite.words import Word, cancelled, known, of_layer, on_words
 __all__ = [
     "cancel",
     "composed",
+    "composed_from_inside",
     "gather",
     "identity",
     "inserted",
@@ -46,6 +47,14 @@ def composed(graph: Graph, wire: int) -> Found:
         return None
     layer = on_words((outer, inner), graph.sizes[wire], lambda word: word)
     return layer if not isinstance(layer, Elementwise) else Apply(layer, graph.nodes[graph.before(wire)].inputs)
+
+
+def composed_from_inside(graph: Graph, wire: int) -> Found:
+    """g after f is one function, once f is one with what is before it: some compositions are not to be had."""
+    outer, inner = elementwise(graph, wire), elementwise(graph, graph.before(wire)) if wire in graph.nodes else None
+    if outer is None or inner is None or isinstance(composed(graph, graph.before(wire)), Apply):
+        return None
+    return composed(graph, wire)
 
 
 def split(graph: Graph, wire: int) -> Found:

@@ -1,7 +1,7 @@
 """The table of laws, and the strategies that apply them in one direction.
 
-Each law says what a wire equals. In a strategy the laws of a phase are applied until none applies, phase after phase,
-until nothing changes: no strategy contains a law and its converse.
+Each law says what a wire equals. A strategy has phases, and a law waits until no law of the phases before applies: laws
+that compete for a place have an order, and those of one phase do not compete. No strategy moves a function both ways.
 """
 
 from __future__ import annotations
@@ -45,7 +45,6 @@ _TABLE = (
 RULES: Mapping[str, Rule] = {rule.name: rule for rule in _TABLE}
 """All laws by name."""
 
-_WORDS = ("cancel", "identity", "compose")
 _AGAINST = {"additive": ("multiplicative", "mixed")}
 """Laws that undo others, beside their converses."""
 STRATEGIES = ("additive", "multiplicative", "simplified")
@@ -106,13 +105,13 @@ class Strategy:
 
     Parameters
     ----------
-    first : list of Rule
-        Those that are applied once, before the others.
+    first : list of list of Rule
+        Those that make one kind of layer of another, phase after phase, once.
     phases : list of list of Rule
-        Those that are applied until none does, phase after phase; the last one only gives names.
+        Those that are applied then; a law waits until no law of the phases before applies.
     """
 
-    first: list[Rule]
+    first: list[list[Rule]]
     phases: list[list[Rule]]
 
 
@@ -166,7 +165,7 @@ def _mixing_functions(network: Network, base: float | None) -> tuple[list[str], 
     pairs |= {("exp_base", "log_base")} if base is not None else set()
     pairs = {(f, g) for f, g in pairs if f != g}
     outer = {f for f, _ in pairs}
-    return sorted(outer), sorted({g for _, g in pairs} - outer)  # one that is both would go to and fro
+    return sorted(outer), sorted({g for _, g in pairs} - outer)  # no function goes both ways, which would not end
 
 
 def _moving(kind: str, letters: Sequence[str]) -> Rule:
@@ -180,38 +179,42 @@ def _moving(kind: str, letters: Sequence[str]) -> Rule:
     return Rule(kind, rule.statement, rule.condition, make[kind](letters), rule.converse)
 
 
+def _laws(*names: str) -> list[Rule]:
+    return [RULES[name] for name in names]
+
+
+def _words() -> list[list[Rule]]:
+    """Return the phases that make words of functions as short as they get, and then one."""
+    rule = RULES["compose"]
+    compose = Rule(rule.name, rule.statement, rule.condition, functions.composed_from_inside, rule.converse)
+    return [_laws("cancel", "identity"), [compose]]
+
+
 def _additive(outer: Sequence[str], inner: Sequence[str], base: float | None) -> Strategy:
     del base
     phases = [
-        [RULES["additive"], RULES["unmixed"]],
-        [RULES[name] for name in _WORDS],
-        [
-            *(_moving(kind, inner) for kind in ("wiring", "unpool")),
-            *(_moving(kind, outer) for kind in ("pool",)),
-            *(RULES[n] for n in ("log-softmax", "softmax", "log-sum-exp", "product")),
-            *(RULES[name] for name in _WORDS),
-        ],
-        [RULES["name"]],
+        *_words(),
+        _laws("log-softmax", "softmax"),
+        _laws("log-sum-exp", "product"),
+        [_moving("wiring", inner), _moving("unpool", inner)],
+        [_moving("pool", outer)],
+        _laws("name"),
     ]
-    return Strategy([], phases)
+    return Strategy([_laws("additive", "unmixed")], phases)
 
 
 def _multiplicative(outer: Sequence[str], inner: Sequence[str], base: float | None) -> Strategy:
     first = RULES["multiplicative"] if base is None else law("mixing", activation("exp_base", base=base))
     phases = [
-        [first],
-        [RULES[name] for name in _WORDS],
-        [
-            *(_moving(kind, outer) for kind in ("wiring", "unpool")),
-            *(_moving(kind, inner) for kind in ("pool",)),
-            RULES["shares"],
-            *(RULES[name] for name in _WORDS),
-        ],
-        [RULES["name"]],
+        *_words(),
+        _laws("shares"),
+        [_moving("wiring", outer), _moving("unpool", outer)],
+        [_moving("pool", inner)],
+        _laws("name"),
     ]
-    return Strategy([RULES["unmixed"]], phases)
+    return Strategy([_laws("unmixed"), [first]], phases)
 
 
 def _simplified(outer: Sequence[str], inner: Sequence[str], base: float | None) -> Strategy:
     del outer, inner, base
-    return Strategy([], [[*(RULES[name] for name in (*_WORDS, "log-softmax", "softmax", "fuse"))], [RULES["name"]]])
+    return Strategy([], [*_words(), _laws("log-softmax", "softmax"), _laws("fuse"), _laws("name")])

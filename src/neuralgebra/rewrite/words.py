@@ -110,7 +110,7 @@ def without_identity(word: Word, values: Range) -> Found:
     inward = word[::-1]
     ranges = after(values, inward)
     for i, function in enumerate(inward):
-        if function.name != "identity" and is_identity_on(function, ranges[i]):
+        if function.name != "identity" and is_identity_on(function, ranges[i]):  # a unit that is a wire stays one
             return (*inward[i + 1 :][::-1], *inward[:i][::-1])
     return None
 
