@@ -125,6 +125,8 @@ def test_another_network_is_refused(tmp_path: Path) -> None:
     na.save_derivation(f.rewrite("additive"), tmp_path / "d.json")
     with pytest.raises(NotCertifiedError, match="belongs to another network"):
         na.load_derivation(tmp_path / "d.json", net())
+    with pytest.raises(UsageError, match="str received; the network at the start"):
+        na.load_derivation(tmp_path / "d.json", "net")
 
 
 TAMPERED = {
@@ -140,10 +142,15 @@ TAMPERED = {
     "another version": (lambda c: c.update(version=7), LoadError, "version 7 received"),
     "a key more": (lambda c: c.update(more=1), LoadError, "text of a derivation expected"),
     "no domain": (lambda c: c.update(domain=[1]), LoadError, "two ends in hexadecimal"),
+    "no number as end": (lambda c: c.update(domain=["nan", "inf", False, False]), LoadError, "ascending order"),
+    "ends exchanged": (lambda c: c.update(domain=["0x1p1", "0x1p0", True, True]), LoadError, "in ascending order"),
+    "an end beyond": (lambda c: c.update(domain=["0x1p0", "0x1p9999", True, True]), LoadError, "two ends"),
+    "an end taken or not": (lambda c: c.update(domain=["0x1p0", "0x1p1", 2, ""]), LoadError, "each taken or not"),
     "a step that is none": (lambda c: c.update(steps=[5]), LoadError, "step 1 is 5"),
     "a function too much": (lambda c: c["steps"][0].update(by=["exp", []]), LoadError, "step 1: rule additive"),
     "no function": (lambda c: c["steps"][0].update(rule="insert"), LoadError, "step 1: rule insert"),
-    "a strange function": (lambda c: c["steps"][0].update(rule="insert", by=7), LoadError, "step 1: "),
+    "a strange function": (lambda c: c["steps"][0].update(rule="insert", by=7), LoadError, "step 1: by 7 received; the name of"),
+    "a name alone": (lambda c: c["steps"][0].update(rule="insert", by="exp"), LoadError, "step 1: by 'exp' received"),
 }
 
 
@@ -155,6 +162,16 @@ def test_a_file_that_was_tampered_with(change: Any, error: type[Exception], mess
     (tmp_path / "d.json").write_text(json.dumps(content))
     with pytest.raises(error, match=message):
         na.load_derivation(tmp_path / "d.json", f)
+
+
+def test_the_reason_names_the_file_once(tmp_path: Path) -> None:
+    for name, content in (("missing", None), ("empty", b""), ("bytes", b"\xff\x00")):
+        path = tmp_path / name
+        if content is not None:
+            path.write_bytes(content)
+        with pytest.raises(LoadError) as caught:
+            na.load_derivation(path, net())
+        assert str(caught.value).count(str(path)[:60]) == 1
 
 
 @pytest.mark.parametrize("text", ["", "{", "[]", "[" * 100_000, "null", '{"neuralgebra": "network"}'])

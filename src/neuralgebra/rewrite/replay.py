@@ -43,6 +43,8 @@ def repeated(text: str, network: Network) -> Derivation:
     NotCertifiedError
         For another network, and where a step does not apply or the end is another than was written down.
     """
+    if not isinstance(network, Network):
+        raise UsageError(f"{shown(type(network).__name__)} received; the network at the start of the steps expected.")
     content = _content(text)
     if content["start"] != network.digest.hex():
         raise NotCertifiedError(
@@ -83,9 +85,12 @@ def _content(text: str) -> dict[str, Any]:
 def _domain(given: Any) -> Range:
     try:
         low, high, with_low, with_high = given
-        return Range(float.fromhex(low), float.fromhex(high), bool(with_low), bool(with_high))
-    except (TypeError, ValueError):
+        domain = Range(float.fromhex(low), float.fromhex(high), with_low, with_high)
+    except (TypeError, ValueError, OverflowError):
         raise InputError(f"domain {shown(given)} received; two ends in hexadecimal expected.") from None
+    if not domain.low <= domain.high or type(with_low) is not bool or type(with_high) is not bool:
+        raise InputError(f"domain {shown(given)} received; two ends in ascending order, each taken or not, expected.")
+    return domain
 
 
 def _step(step: Any, number: int) -> tuple[Rule, int]:
@@ -93,13 +98,15 @@ def _step(step: Any, number: int) -> tuple[Rule, int]:
         raise InputError(f"step {number} is {shown(step)}; a rule and a wire expected.")
     try:
         return law(step.get("rule"), _function(step.get("by"))), step["at"]
-    except (UsageError, TypeError, ValueError) as error:
+    except (InputError, UsageError, TypeError, ValueError) as error:
         raise InputError(f"step {number}: {error}") from None
 
 
 def _function(by: Any) -> Activation | None:
     if by is None:
         return None
+    if not isinstance(by, list) or len(by) != 2:
+        raise InputError(f"by {shown(repr(by))} received; the name of a function and its parameters expected.")
     name, parameters = by
     return activation(name, **{n: _number(value) for n, value in parameters})
 
