@@ -13,6 +13,7 @@ import neuralgebra as na
 from diagrams import diagrams
 from neuralgebra.errors import LoadError, NotCertifiedError, OutputError, UsageError
 from neuralgebra.rewrite.replay import repeated
+from neuralgebra.rewrite.verification import Verification
 
 RNG = np.random.default_rng(8)
 
@@ -77,7 +78,12 @@ def test_steps_without_numbers_are_told() -> None:
     f = na.Network.function("sqrt") @ na.Network.function("log") @ na.Network.function("tanh")
     checked = f.rewrite("simplified").verify()
     assert not checked.holds
-    assert "no numbers at steps" in str(checked)
+    assert str(checked) == "0 steps hold at 4 points each, 1 as formulas; no numbers at steps 1"
+
+
+def test_steps_without_numbers_are_not_said_to_hold() -> None:
+    assert str(Verification(3, 4, 3, (2, 3))) == "1 step holds at 4 points each, 3 as formulas; no numbers at steps 2, 3"
+    assert str(Verification(900, 4, 0, tuple(range(1, 900)))).endswith("at steps 1, 2, 3, 4, 5, 6 and 893 more")
 
 
 def test_latex() -> None:
