@@ -78,7 +78,7 @@ def test_steps_without_numbers_are_told() -> None:
     f = na.Network.function("sqrt") @ na.Network.function("log") @ na.Network.function("tanh")
     checked = f.rewrite("simplified").verify()
     assert not checked.holds
-    assert str(checked) == "0 steps hold at 4 points each, 1 as formulas; no numbers at steps 1"
+    assert str(checked) == "1 step holds at 4 points each, 2 as formulas; no numbers at steps 2"
 
 
 def test_steps_without_numbers_are_not_said_to_hold() -> None:

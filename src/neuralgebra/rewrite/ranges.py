@@ -30,7 +30,7 @@ from neuralgebra.network.layers import (
     Softmax,
 )
 
-__all__ = ["POSITIVE", "REAL", "Range", "after", "domain_of", "image", "required", "through"]
+__all__ = ["POSITIVE", "REAL", "Range", "after", "domain_of", "image", "required", "taken_by", "through"]
 
 INF = math.inf
 _SIZE = 1_000_000  # entries of a matrix, beyond which the range behind it is not asked for
@@ -152,6 +152,22 @@ def domain_of(function: Activation) -> Range:
     return Range(float(low), float(high), bool(known[0]), bool(known[1]))
 
 
+@functools.lru_cache(maxsize=4096)
+def taken_by(function: Activation) -> Range:
+    """Return where a function gives numbers: 1/x and x^3 do beyond the domain that the catalogue states."""
+    return REAL if _goes_on(function) else domain_of(function)
+
+
+def _goes_on(function: Activation) -> bool:
+    """Return whether a function gives numbers outside of its domain, or is not known to give none."""
+    low, high = function.row.domain
+    beyond = np.array([end for end in (low - 1.0, high + 1.0) if math.isfinite(end)])
+    if not beyond.size:
+        return False
+    with quiet():
+        return not _plain(function) or not np.isnan(function(Arrays(beyond), beyond)).all()
+
+
 def _plain(function: Activation) -> bool:
     return not any(isinstance(value, tuple) for _, value in function.parameters)
 
@@ -238,6 +254,8 @@ def image(function: Activation, values: Range) -> Range:
 def _image(function: Activation, values: Range) -> Range:
     if is_identity_on(function, values):
         return values
+    if not values.within(domain_of(function)) and _goes_on(function):
+        return REAL
     values = values.meet(domain_of(function))
     if not values.low <= values.high or not _plain(function):
         return REAL
@@ -353,7 +371,7 @@ def required(layer: Layer, position: int = 0) -> Range:
         case Mixing():
             return domain_of(layer.inverse)
         case Elementwise():
-            ranges = [domain_of(function.letters[-1]) for function, _ in layer.activations]
+            ranges = [taken_by(function.letters[-1]) for function, _ in layer.activations]
             return _union(ranges)
     return REAL
 

@@ -11,7 +11,7 @@ from neuralgebra.functions.activation import Activation, compose
 from neuralgebra.functions.conjugate_names import additive, multiplicative
 from neuralgebra.network.layers import Elementwise
 from neuralgebra.network.units import functions_of
-from neuralgebra.rewrite.ranges import REAL, Range, after, domain_of, is_identity_on
+from neuralgebra.rewrite.ranges import REAL, Range, after, domain_of, is_identity_on, taken_by
 
 __all__ = ["Word", "cancelled", "inverse_pair", "known", "of_layer", "on_words", "one_to_one", "without_identity"]
 
@@ -82,7 +82,7 @@ def cancelled(word: Word, values: Range, wanted: Range = REAL) -> Found:
         if not inverse_pair(outer, inner):
             continue
         rest = inward[i + 2 :]
-        known = ranges[i].meet(domain_of(rest[0]) if rest else wanted)
+        known = ranges[i].meet(taken_by(rest[0]) if rest else wanted)
         needed = one_to_one(inner)
         if known.within(needed):
             return (*rest[::-1], *inward[:i][::-1])
