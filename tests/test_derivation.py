@@ -82,7 +82,9 @@ def test_steps_without_numbers_are_told() -> None:
 
 
 def test_steps_without_numbers_are_not_said_to_hold() -> None:
-    assert str(Verification(3, 4, 3, (2, 3))) == "1 step holds at 4 points each, 3 as formulas; no numbers at steps 2, 3"
+    assert (
+        str(Verification(3, 4, 3, (2, 3))) == "1 step holds at 4 points each, 3 as formulas; no numbers at steps 2, 3"
+    )
     assert str(Verification(900, 4, 0, tuple(range(1, 900)))).endswith("at steps 1, 2, 3, 4, 5, 6 and 893 more")
 
 
@@ -155,7 +157,11 @@ TAMPERED = {
     "a step that is none": (lambda c: c.update(steps=[5]), LoadError, "step 1 is 5"),
     "a function too much": (lambda c: c["steps"][0].update(by=["exp", []]), LoadError, "step 1: rule additive"),
     "no function": (lambda c: c["steps"][0].update(rule="insert"), LoadError, "step 1: rule insert"),
-    "a strange function": (lambda c: c["steps"][0].update(rule="insert", by=7), LoadError, "step 1: by 7 received; the name of"),
+    "a strange function": (
+        lambda c: c["steps"][0].update(rule="insert", by=7),
+        LoadError,
+        "step 1: by 7 received; the name of",
+    ),
     "a name alone": (lambda c: c["steps"][0].update(rule="insert", by="exp"), LoadError, "step 1: by 'exp' received"),
 }
 

@@ -69,7 +69,9 @@ def refuse_outside(network: Any, k: Arrays, x: Value) -> None:
             place = tuple(int(i) for i in np.argwhere(to_numpy(outside))[0])
             row = f"row {int(np.ravel_multi_index(place[:-1], outside.shape[:-1])) + 1}, " if place[:-1] else ""
             name = network.input_names[columns[place[-1]]]
-            raise InputError(f"{row}column {name} is {float(to_numpy(values)[place]):g}; {_wants(layer)}.\n{_remedy(layer)}")
+            raise InputError(
+                f"{row}column {name} is {float(to_numpy(values)[place]):g}; {_wants(layer)}.\n{_remedy(layer)}"
+            )
 
 
 def _demands(network: Any) -> list[tuple[np.ndarray, PowerProduct | Mixing]]:
