@@ -5,8 +5,8 @@ that is asked for it, `f.extended()`, gives NaN below 0, and at 0 the limit of t
 1 for w = 0, inf for w < 0. Under a transformation, where numbers are not known, every network does that. Inside a
 network 0 is what a small number has been rounded to: it is taken for its limit, and only what is below is refused.
 
-Some functions that layers mix by give numbers where they take values twice, or where their inverse is another one: x² for
-negative x. There f(W f⁻¹(x) + b) is no mixing, and is refused too; `f.extended()` computes it as it stands.
+Some functions that layers mix by give numbers where they take values twice, or where their inverse is another one,
+as x² does for negative x. There f(W f⁻¹(x) + b) is no mixing, and is refused too; `f.extended()` gives it as it stands.
 """
 
 from __future__ import annotations
