@@ -27,7 +27,7 @@ from typing import Any
 import numpy as np
 
 import neuralgebra.functions.catalogue
-import neuralgebra.functions.conjugates  # noqa: F401  (layers name functions, so the tables must be filled)
+import neuralgebra.functions.conjugate_bases  # noqa: F401  (layers name functions, so the tables must be filled)
 from neuralgebra.errors import InputError, ShapeError
 from neuralgebra.functions.activation import Activation, activation
 from neuralgebra.network.linear import Linear, attributes, digest, frozen, matrix, restored
