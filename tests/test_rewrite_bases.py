@@ -55,6 +55,7 @@ SIGMA = {
     "sigmoid": lambda u: 1 / (1 + mpmath.exp(-u)),
     "softplus": lambda u: mpmath.log1p(mpmath.exp(u)),
     "softsign": lambda u: u / (1 + u),
+    "hill": lambda u: u / (1 + u),
     "silu": lambda u: u / (1 + mpmath.exp(-u)),
 }
 
@@ -94,3 +95,31 @@ def test_rows_of_another_base_are_the_conjugates(name: str) -> None:
 def test_two_bases_are_two() -> None:
     f = na.Network.from_layer(na.Elementwise(na.activation("log_base∘tanh∘exp_base", base=10, base2=2)), 1)
     assert f([0.3]) == pytest.approx(np.log10(np.tanh(2**0.3)), rel=1e-14)
+
+
+@pytest.mark.parametrize(("base", "sigma", "name"), [
+    (10, "at_least", "relu"), (0.5, "at_least", "at_most(bound=0)"), (0.5, "at_most", "relu"),
+    (10, "square", "affine(slope=2)"), (2.5, "reciprocal", "affine(slope=-1)"),
+    (10, "hill", "log_base∘hill∘exp_base(base=10, base2=10)"),
+])  # fmt: skip
+def test_names_in_another_base(base: float, sigma: str, name: str) -> None:
+    f = net(sigma, kind="multiplicative", base=base)
+    steps = f.rewrite("additive")
+    assert str(steps.result.nodes[2].layer) == name
+    assert steps.verify().holds
+    assert steps.result.to_multiplicative(base=base) == f
+
+
+@pytest.mark.parametrize("base", [10, 0.5])
+@pytest.mark.parametrize("sigma", ["relu", "tanh", "hardtanh", "at_most"])
+def test_there_and_back_in_another_base(base: float, sigma: str) -> None:
+    f = net(sigma)
+    g = f.to_multiplicative(base=base)
+    np.testing.assert_allclose(g(X), f(X), rtol=1e-11)
+    assert g.to_additive() == f
+
+
+def test_hill_of_another_order_and_base() -> None:
+    f = na.Network.from_layer(na.Elementwise(na.activation("log_base∘hill∘exp_base", base=10, n=2.5, base2=10)), 1)
+    assert f([0.3]) == pytest.approx(np.log10(1 / (1 + 10 ** (-2.5 * 0.3))), rel=1e-14)
+    assert f([-400]) == pytest.approx(-1000, rel=1e-14)

@@ -18,7 +18,7 @@ from neuralgebra.functions.row import AFTER
 
 __all__ = ["BASED"]
 
-z, L, w = variables("z L w")
+z, L, n, w = variables("z L n w")
 
 _TIMES = Row("·ln(base)", z * L, (Element("L", ZERO, _log_of_base),), parameters={"base": 2}, fault=_base)
 _OVER = Row(
@@ -30,16 +30,26 @@ _OVER = Row(
 )
 
 
-def _based(name: str, row: Row) -> Row:
-    """Return the row of log_β∘σ∘γ^·, given that of log∘σ∘exp."""
-    whole = composed(AFTER.join(("log_base", name, "exp_base")), (_OVER, row, _TIMES))
+_RAISED = Row("·n", n * z, parameters={"n": 1})
+
+
+def _catalogue(name: str) -> Row:
+    row = found(name)
+    assert row is not None
+    return row
+
+
+def _based(name: str, *rows: Row) -> Row:
+    """Return the row of log_β∘σ∘γ^·, given those that log∘σ∘exp is made of."""
+    whole = composed(AFTER.join(("log_base", name, "exp_base")), (_OVER, *rows, _TIMES))
     return replace(whole, stabilised=True)
 
 
-_ROWS = {name: row for name, row in CONJUGATES.items() if not row.kinks}
-_softsign = found("logsigmoid")
-assert _softsign is not None
-BASED = tuple(_based(name, row) for name, row in {**_ROWS, "softsign": _softsign}.items())
+BASED = (
+    *(_based(name, row) for name, row in CONJUGATES.items() if not row.kinks),
+    _based("softsign", _catalogue("logsigmoid")),
+    _based("hill", _catalogue("logsigmoid"), _RAISED),
+)
 """The rows; those with kinks, whose place depends on the base, stay as they are put together."""
 
 for _row in BASED:
