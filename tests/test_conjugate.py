@@ -565,3 +565,17 @@ def test_bounds_in_the_wrong_order_are_refused() -> None:
         na.activation("hardtanh", low=3, high=2)
     with pytest.raises(InputError, match=r"width=-1 received for softshrink"):
         na.activation("softshrink", width=-1)
+
+
+@pytest.mark.parametrize(("formula", "additive", "multiplicative"), [
+    (z**2 / (1 + z) + 1, (0, sympy.oo), None),
+    (z / (1 + z), (-sympy.oo, 0), (sympy.E, sympy.E)),
+    (2 + sympy.sin(z), (sympy.log(2), sympy.nan), (sympy.nan, sympy.nan)),
+    (1 + sympy.exp(-z), (sympy.log(2), 0), (sympy.oo, sympy.E)),
+])  # fmt: skip
+def test_limits_of_a_registered_function_are_those_of_its_formula(formula, additive, multiplicative):
+    """σ(inf) in floats is not the limit: z/(1 + z) gives 0 there."""
+    na.register("limited", formula, z, replace=True)
+    assert na.conjugate("limited").limits == additive
+    if multiplicative is not None:
+        assert na.conjugate("limited", "multiplicative").limits == multiplicative

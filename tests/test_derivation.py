@@ -13,6 +13,7 @@ import neuralgebra as na
 from diagrams import diagrams
 from neuralgebra.errors import LoadError, NotCertifiedError, OutputError, UsageError
 from neuralgebra.rewrite.replay import repeated
+from neuralgebra.rewrite.verification import Verification
 
 RNG = np.random.default_rng(8)
 
@@ -77,7 +78,14 @@ def test_steps_without_numbers_are_told() -> None:
     f = na.Network.function("sqrt") @ na.Network.function("log") @ na.Network.function("tanh")
     checked = f.rewrite("simplified").verify()
     assert not checked.holds
-    assert "no numbers at steps" in str(checked)
+    assert str(checked) == "1 step holds at 4 points each, 2 as formulas; no numbers at steps 2"
+
+
+def test_steps_without_numbers_are_not_said_to_hold() -> None:
+    assert (
+        str(Verification(3, 4, 3, (2, 3))) == "1 step holds at 4 points each, 3 as formulas; no numbers at steps 2, 3"
+    )
+    assert str(Verification(900, 4, 0, tuple(range(1, 900)))).endswith("at steps 1, 2, 3, 4, 5, 6 and 893 more")
 
 
 def test_latex() -> None:
@@ -125,6 +133,8 @@ def test_another_network_is_refused(tmp_path: Path) -> None:
     na.save_derivation(f.rewrite("additive"), tmp_path / "d.json")
     with pytest.raises(NotCertifiedError, match="belongs to another network"):
         na.load_derivation(tmp_path / "d.json", net())
+    with pytest.raises(UsageError, match="str received; the network at the start"):
+        na.load_derivation(tmp_path / "d.json", "net")
 
 
 TAMPERED = {
@@ -140,10 +150,19 @@ TAMPERED = {
     "another version": (lambda c: c.update(version=7), LoadError, "version 7 received"),
     "a key more": (lambda c: c.update(more=1), LoadError, "text of a derivation expected"),
     "no domain": (lambda c: c.update(domain=[1]), LoadError, "two ends in hexadecimal"),
+    "no number as end": (lambda c: c.update(domain=["nan", "inf", False, False]), LoadError, "ascending order"),
+    "ends exchanged": (lambda c: c.update(domain=["0x1p1", "0x1p0", True, True]), LoadError, "in ascending order"),
+    "an end beyond": (lambda c: c.update(domain=["0x1p0", "0x1p9999", True, True]), LoadError, "two ends"),
+    "an end taken or not": (lambda c: c.update(domain=["0x1p0", "0x1p1", 2, ""]), LoadError, "in ascending order"),
     "a step that is none": (lambda c: c.update(steps=[5]), LoadError, "step 1 is 5"),
     "a function too much": (lambda c: c["steps"][0].update(by=["exp", []]), LoadError, "step 1: rule additive"),
     "no function": (lambda c: c["steps"][0].update(rule="insert"), LoadError, "step 1: rule insert"),
-    "a strange function": (lambda c: c["steps"][0].update(rule="insert", by=7), LoadError, "step 1: "),
+    "a strange function": (
+        lambda c: c["steps"][0].update(rule="insert", by=7),
+        LoadError,
+        "step 1: by 7 received; the name of",
+    ),
+    "a name alone": (lambda c: c["steps"][0].update(rule="insert", by="exp"), LoadError, "step 1: by 'exp' received"),
 }
 
 
@@ -155,6 +174,16 @@ def test_a_file_that_was_tampered_with(change: Any, error: type[Exception], mess
     (tmp_path / "d.json").write_text(json.dumps(content))
     with pytest.raises(error, match=message):
         na.load_derivation(tmp_path / "d.json", f)
+
+
+def test_the_reason_names_the_file_once(tmp_path: Path) -> None:
+    for name, content in (("missing", None), ("empty", b""), ("bytes", b"\xff\x00")):
+        path = tmp_path / name
+        if content is not None:
+            path.write_bytes(content)
+        with pytest.raises(LoadError) as caught:
+            na.load_derivation(path, net())
+        assert str(caught.value).count(str(path)[:60]) == 1
 
 
 @pytest.mark.parametrize("text", ["", "{", "[]", "[" * 100_000, "null", '{"neuralgebra": "network"}'])

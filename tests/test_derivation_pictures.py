@@ -54,3 +54,23 @@ def test_long_derivations_are_refused() -> None:
     with pytest.raises(ResourceError, match="networks of 301 layers"):
         deep.draw()
     assert deep._repr_svg_() is None
+
+
+def test_captions_have_subscripts() -> None:
+    f = na.Network.from_layer(na.Mixing("sinh", RNG.normal(size=(2, 2))), 2)
+    assert "by unmixed: Mixf,W = f ∘ AW ∘ f⁻¹" in texts(f.rewrite("additive").draw().svg)
+
+
+def test_equal_networks_have_one_domain() -> None:
+    """A network that begins with a logarithm takes positive numbers, as what is made of it does."""
+    shown = texts(net().to_additive().rewrite("multiplicative").draw().svg)
+    assert shown.count("ℝ>03") == 6  # at both ends of three networks
+
+
+def test_what_is_marked_holds_its_bias() -> None:
+    """The label × e^b is wider than the node below it; in the letters of browsers it is about 28 wide."""
+    f = na.Network.from_layers([(np.eye(2), [1, 2])], kind="multiplicative")
+    svg = ElementTree.fromstring(f.rewrite("additive").draw().svg)
+    frame = next(e for e in svg.iter() if e.get("class") == "replaced")[0]
+    (bias,) = (e for e in svg.iter() if e.tag.endswith("text") and (e.text or "").startswith("×"))
+    assert float(frame.get("x")) + float(frame.get("width")) >= float(bias.get("x")) + 28 / 2 + 2

@@ -214,6 +214,12 @@ def test_domains_of_a_logarithm_and_of_what_was_rewritten():
     assert [str(layer) for _, layer, _ in Sketch.of(graph).nodes] == ["log", "Affine 2→2", "exp"]
 
 
+@pytest.mark.parametrize("domains", ["ℝ", [1], {"0": "ℝ>0"}, {7: "ℝ>0"}])
+def test_domains_are_texts_by_place(domains):
+    with pytest.raises(UsageError, match=r"texts by place expected, .* among 0 \(the input\) to 3"):
+        chain(2, 3, 1).draw(domains=domains)
+
+
 @pytest.mark.parametrize(
     ("name", "symbols"),
     [

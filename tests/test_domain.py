@@ -119,6 +119,29 @@ def test_mixing_asks_for_the_domain_of_the_inverse() -> None:
         root([2, 3])
 
 
+@pytest.mark.parametrize(("name", "x", "message"), [
+    ("sqrt", [-8, 1], r"column x1 is -8; Mixing 2→1 by sqrt takes what square is defined for, 0 to inf"),
+    ("reciprocal", [-2, 4], r"column x1 is -2; Mixing 2→1 by reciprocal takes what reciprocal is defined for, 0 to"),
+    ("arctan", [1, 2], r"column x2 is 2; Mixing 2→1 by arctan takes what tan is defined for, -1.57"),
+    ("square", [1, 4], r"unit 1: -3 is a sum of node 1; square is one to one from 0 to inf"),
+    ("reciprocal", [1, 1], r"unit 1: -1 is a sum of node 1; reciprocal is one to one from 0 to inf"),
+    ("tan", [1e9, -1e9], r"unit 1: 4.71239 is a sum of node 1; tan is one to one from -1.5708 to 1.5708"),
+])  # fmt: skip
+def test_mixing_refuses_what_its_function_takes_twice(name: str, x: Any, message: str) -> None:
+    f = na.Network.from_layer(na.Mixing(name, [[1.0, -2.0]]), 2)
+    for question in (lambda: f(x), lambda: f.jacobian(x), lambda: f([x, x])):
+        with pytest.raises(InputError, match=message):
+            question()
+    assert np.isfinite(f.extended()(x)).all()
+
+
+@pytest.mark.filterwarnings("ignore::neuralgebra.errors.PrecisionWarning")
+def test_rounding_at_the_ends_of_a_mixing_is_no_fault() -> None:
+    f = na.Network.from_layer(na.Mixing("arctan", [[0.5]]), 1) @ na.Network.function("arctan")
+    assert np.isfinite(f(np.array([[1e30], [-1e30]]))).all()
+    assert np.isfinite(f(np.array([[1e30]], dtype=np.float32))).all()
+
+
 @pytest.mark.filterwarnings("ignore::neuralgebra.errors.PrecisionWarning")
 def test_nothing_is_looked_at_under_a_transformation() -> None:
     assert np.isnan(jax.jit(lambda x: F(x))(jax.numpy.asarray([1.0, -1.0, 1.0]))).all()

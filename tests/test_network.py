@@ -276,6 +276,13 @@ BAD = {
     "a network as exponent": (lambda f: f**f, UsageError, "exp @"),
     "assignment": (lambda f: setattr(f, "output", 0), UsageError, "immutable"),
     "nothing to stack": (lambda f: na.stack(), UsageError, "nothing"),
+    "Mixing by a number": (lambda f: na.Mixing(3, [[1.0]]), InputError, "function 3 received; a name, or what"),
+    "Elementwise of a number": (lambda f: na.Elementwise([(3, 2)]), InputError, "function 3 received"),
+    "a layer among pairs": (
+        lambda f: na.Network.from_layers([na.Mixing("sinh", [[1.0]])]),
+        InputError,
+        r"na\.Network\.from_layer\(layer",
+    ),
     "Mixing without inverse": (lambda f: na.Mixing("relu", [[1.0]]), InputError, "inverse"),
     "blocks that do not fit": (
         lambda f: na.Network.from_layer(na.Elementwise((("tanh", 1), ("relu", 2))), 4),

@@ -72,7 +72,10 @@ def load_derivation(path: str | os.PathLike[str], network: Network) -> Derivatio
     --------
     See `save_derivation`.
     """
+    data = read_bytes(path)
     try:
-        return repeated(read_bytes(path).decode(), network)
-    except (InputError, UnicodeDecodeError) as error:
+        return repeated(data.decode(), network)
+    except UnicodeDecodeError:
+        raise LoadError(f"{shown(path)}: no text received; a derivation, which is JSON, expected.") from None
+    except InputError as error:
         raise LoadError(f"{shown(path)}: {error}") from None

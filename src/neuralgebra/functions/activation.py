@@ -188,7 +188,7 @@ class Activation:
         """The functions that the name tells, outermost first: log, tanh and exp of log∘tanh∘exp."""
         if AFTER not in self.name or self.row.base is not None:
             return (self,)
-        if self.row.parts:
+        if self.name == AFTER.join(part.row.name for part in self.row.parts[::-1]):  # made of what the name tells
             return tuple(letter for part in reversed(self.parts) for letter in part.letters)
         rows = [_row(name) for name in letters(self.name)]
         given = dict(self.parameters)

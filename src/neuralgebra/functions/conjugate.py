@@ -85,8 +85,23 @@ class Conjugate:
         known = LIMITS.get(self.activation.name)
         if known is not None and self.activation.parameters == tuple(sorted(self.activation.row.parameters.items())):
             return known
-        low, high = (_exact(self._at(end)) for end in self.domain)
+        if any(part.row.fingerprint for part in self.activation.letters):
+            low, high = map(self._limit, self.domain)
+        else:
+            low, high = (_exact(self._at(end)) for end in self.domain)
         return low, high
+
+    def _limit(self, place: float) -> sympy.Expr:
+        """Return the limit of the formula of a registered function, whose numbers may leave the floats before it."""
+        formula = self.formula
+        (x,) = formula.free_symbols or (sympy.Symbol("x"),)
+        try:
+            found = sympy.limit(formula, x, _exact(place), "-" if place > 0 else "+")
+        except Exception:  # SymPy raises what it likes where it knows no limit
+            return sympy.nan
+        if not found.is_comparable and found not in (sympy.oo, -sympy.oo):
+            return sympy.nan
+        return found if self.direction == "additive" or found >= 0 else sympy.nan  # no power is below 0
 
     def _at(self, place: float) -> float:
         return float(self(np.array([place]))[0])

@@ -46,7 +46,8 @@ def _of_base(base: float) -> Callable[..., Mixing]:
 def _pair(pair: Any, number: int, weights: str) -> tuple[Linear, Any]:
     if not isinstance(pair, tuple | list) or len(pair) != 2:
         raise InputError(
-            f"layer {number + 1}: {shown(type(pair).__name__)} received; a pair (A, b) expected, b may be None."
+            f"layer {number + 1}: {shown(type(pair).__name__)} received; a pair (A, b) expected, b may be None.\n"
+            "Layers of other kinds become networks by na.Network.from_layer(layer, input_size), to be joined by @."
         )
     weight, bias = pair
     if isinstance(weight, Linear):

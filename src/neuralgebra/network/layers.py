@@ -27,8 +27,8 @@ from typing import Any
 import numpy as np
 
 import neuralgebra.functions.catalogue
-import neuralgebra.functions.conjugates  # noqa: F401  (layers name functions, so the tables must be filled)
-from neuralgebra.errors import InputError, ShapeError
+import neuralgebra.functions.conjugate_bases  # noqa: F401  (layers name functions, so the tables must be filled)
+from neuralgebra.errors import InputError, ShapeError, shown
 from neuralgebra.functions.activation import Activation, activation
 from neuralgebra.network.linear import Linear, attributes, digest, frozen, matrix, restored
 
@@ -388,6 +388,8 @@ class Select(Layer):
 
 
 def _activation(function: Activation | str) -> Activation:
+    if not isinstance(function, Activation | str):
+        raise InputError(f"function {shown(repr(function))} received; a name, or what na.activation gives, expected.")
     return activation(function) if isinstance(function, str) else function
 
 

@@ -10,6 +10,7 @@ import numpy as np
 
 from neuralgebra.errors import InputError, ResourceError, UsageError, shown
 from neuralgebra.functions.activation import Activation, activation
+from neuralgebra.network.layers import Mixing
 from neuralgebra.network.network import Network
 from neuralgebra.rewrite.derivation import Derivation
 from neuralgebra.rewrite.graph import OUTPUT, Apply, Graph, natural_domain
@@ -122,8 +123,8 @@ def apply(
 
 def _wire(graph: Graph, at: Any) -> int:
     count = len(graph.network.nodes)
-    if not isinstance(at, int | np.integer) or not 0 <= at <= count:
-        raise UsageError(f"wire {shown(at)} received; 0 (the input) to {count} expected.")
+    if not isinstance(at, int | np.integer) or isinstance(at, bool) or not 0 <= at <= count:
+        raise UsageError(f"wire {shown(repr(at))} received; 0 (the input) to {count} expected.")
     return int(at)
 
 
@@ -192,8 +193,8 @@ def rewrite(
         _exhaust(records, phase, chooser)
     _to_the_end(records, chosen.phases, chooser)
     if absorb:
-        for rule in _ends(to, base):
-            _absorb(records, rule)
+        for end, functions in _ends(to, network, base).items():
+            _absorb(records, end, functions)
         _to_the_end(records, chosen.phases, chooser)
     return Derivation(network, start, tuple(records.records))
 
@@ -264,21 +265,21 @@ def _at_random(records: _Records, rules: Sequence[Rule], chooser: Any) -> None:
             return
 
 
-def _ends(to: Any, base: float | None) -> list[Rule]:
-    """Return the laws of absorption that belong to a strategy."""
+def _ends(to: Any, network: Network, base: float | None) -> dict[str, list[Activation]]:
+    """Return the functions that a strategy absorbs at either end: those that layers mix by, and their inverses."""
     if to not in ("additive", "multiplicative"):
         raise UsageError(f'absorb=True received with {shown(to)}; "additive" or "multiplicative" expected.')
-    pair = ("exp", "log") if base is None else ("exp_base", "log_base")
-    given = {} if base is None else {"base": base}
-    outer, inner = (activation(name, **given) for name in pair)
-    if to == "multiplicative":
-        outer, inner = inner, outer
-    return [law("absorb inputs", inner), law("absorb outputs", outer)]
+    exponential = activation("exp") if base is None else activation("exp_base", base=base)
+    mixing = [node.layer.function for node in network.nodes if isinstance(node.layer, Mixing)]
+    outer = list(dict.fromkeys([exponential, *(mixing if to == "additive" else [])]))
+    inner = [f.inverse for f in outer if f.inverse is not None]
+    return dict(zip(("inputs", "outputs"), (inner, outer) if to == "additive" else (outer, inner), strict=True))
 
 
-def _absorb(records: _Records, rule: Rule) -> None:
-    """Absorb the functions at one end; where they are not there the end stays as it is."""
-    records.step(rule, 0 if rule.interface == "inputs" else records.graph.output)
+def _absorb(records: _Records, end: str, functions: Sequence[Activation]) -> None:
+    """Absorb one of some functions at an end; where none of them is there the end stays as it is."""
+    wire = 0 if end == "inputs" else records.graph.output
+    any(records.step(law(f"absorb {end}", function), wire) for function in functions if function.name != "identity")
 
 
 def to_additive(network: Network, *, domain: Any = None, absorb: bool = False) -> Network:
@@ -293,7 +294,7 @@ def to_additive(network: Network, *, domain: Any = None, absorb: bool = False) -
     domain : str or tuple of float, optional
         What the input holds: "R", "R>0" or two ends; by default R, or what multiplicative layers ask for.
     absorb : bool
-        Whether the result takes ln x and gives ln y.
+        Whether the result takes ln x and gives ln y; log_β for layers of base β, f⁻¹ for those that mix by f.
 
     Returns
     -------

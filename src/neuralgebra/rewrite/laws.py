@@ -45,8 +45,9 @@ _TABLE = (
 RULES: Mapping[str, Rule] = {rule.name: rule for rule in _TABLE}
 """All laws by name."""
 
-_AGAINST = {"additive": ("multiplicative", "mixed")}
-"""Laws that undo others, beside their converses."""
+_CIRCLES = (("additive", "multiplicative"), ("additive", "mixed"), ("unmixed", "multiplied"))
+"""Laws that undo each other beside those that are converses: one makes A of M, the other M of A."""
+
 STRATEGIES = ("additive", "multiplicative", "simplified")
 """Those of `strategy`."""
 
@@ -91,7 +92,7 @@ def law(name: Any, by: Any = None) -> Rule:
     """
     if isinstance(name, Rule):
         return name
-    if name not in RULES and name not in _BY:
+    if not isinstance(name, str) or (name not in RULES and name not in _BY):
         raise UsageError(f"rule {shown(name)!r} received; one of {', '.join([*RULES, *_BY])} expected.")
     if (name in _BY) != (by is not None):
         expected = 'by="exp" or another function expected' if name in _BY else "the rule speaks of no one function"
@@ -137,10 +138,12 @@ def strategy(name: Any, network: Network, base: float | None = None) -> Strategy
     UsageError
         For an unknown name, and for a law with its converse, which would go on for ever.
     """
-    if not isinstance(name, str):
+    if isinstance(name, list | tuple):
         return Strategy([], [_without_end([law(n) for n in name])])
     if name not in STRATEGIES:
-        raise UsageError(f"strategy {shown(name)!r} received; one of {', '.join(STRATEGIES)}, or laws, expected.")
+        raise UsageError(
+            f"strategy {shown(repr(name))} received; one of {', '.join(STRATEGIES)}, or a list of laws, expected."
+        )
     outer, inner = _mixing_functions(network, base)
     return {"additive": _additive, "multiplicative": _multiplicative, "simplified": _simplified}[name](
         outer, inner, base
@@ -149,12 +152,10 @@ def strategy(name: Any, network: Network, base: float | None = None) -> Strategy
 
 def _without_end(rules: list[Rule]) -> list[Rule]:
     names = {rule.name for rule in rules}
-    for rule in rules:
-        against = names.intersection((rule.converse, *_AGAINST.get(rule.name, ())))
-        if against:
-            raise UsageError(
-                f"{rule.name} and its converse {min(against)} received; together they never end. Choose one of them."
-            )
+    for one, other in [*((rule.name, rule.converse) for rule in rules), *_CIRCLES]:
+        if {one, other} <= names:
+            how = "its converse " if (one, other) not in _CIRCLES else ""
+            raise UsageError(f"{one} and {how}{other} received; together they never end. Choose one of them.")
     return rules
 
 

@@ -44,6 +44,8 @@ def repeated(text: str, network: Network) -> Derivation:
     NotCertifiedError
         For another network, and where a step does not apply or the end is another than was written down.
     """
+    if not isinstance(network, Network):
+        raise UsageError(f"{shown(type(network).__name__)} received; the network at the start of the steps expected.")
     content = _content(text)
     if content["start"] != network.digest.hex():
         raise NotCertifiedError(
@@ -84,12 +86,13 @@ def _content(text: str) -> dict[str, Any]:
 def _domain(given: Any) -> Range:
     try:
         low, high, with_low, with_high = given
-        found = Range(float.fromhex(low), float.fromhex(high), bool(with_low), bool(with_high))
+        domain = Range(float.fromhex(low), float.fromhex(high), with_low, with_high)
     except (TypeError, ValueError, OverflowError):
-        found = Range(math.nan)
-    if not found.low < found.high and not (found.low == found.high and with_low and with_high):
+        domain, with_low, with_high = Range(math.nan), False, False
+    taken = type(with_low) is bool and type(with_high) is bool
+    if not taken or not (domain.low < domain.high or (domain.low == domain.high and with_low and with_high)):
         raise InputError(f"domain {shown(given)} received; two ends in hexadecimal, in ascending order, expected.")
-    return found
+    return domain
 
 
 def _step(step: Any, number: int) -> tuple[Rule, int]:
@@ -97,13 +100,15 @@ def _step(step: Any, number: int) -> tuple[Rule, int]:
         raise InputError(f"step {number} is {shown(step)}; a rule and a wire expected.")
     try:
         return law(step.get("rule"), _function(step.get("by"))), step["at"]
-    except (UsageError, UnsupportedError, TypeError, ValueError, ArithmeticError) as error:
+    except (InputError, UsageError, UnsupportedError, TypeError, ValueError, ArithmeticError) as error:
         raise InputError(f"step {number}: {error}") from None
 
 
 def _function(by: Any) -> Activation | None:
     if by is None:
         return None
+    if not isinstance(by, list) or len(by) != 2:
+        raise InputError(f"by {shown(repr(by))} received; the name of a function and its parameters expected.")
     name, parameters = by
     return activation(name, **{n: _number(value) for n, value in parameters})
 

@@ -36,6 +36,7 @@ _ROUNDED = 2.0**-40  # relative to the sum of the absolute values that were adde
 _FINE = 2.0**-64  # relative radius up to which the meeting of balls says something
 _VAST = 2.0**30
 _SYMBOLS = 4  # coordinates of a wire, and nodes of a step, up to which symbols are tried
+_NAMED = 6  # steps without numbers that a text lists
 _POINT = IndexSet.full(1, 0)
 
 
@@ -66,8 +67,15 @@ class Verification:
         return not self.untested
 
     def __str__(self) -> str:
-        text = f"{self.steps} steps hold at {self.points} points each, {self.symbolic} of them as formulas too"
-        return text + (f"; no numbers at steps {', '.join(map(str, self.untested))}" if self.untested else "")
+        if not self.untested:
+            return f"{_counted(self.steps)} at {self.points} points each, {self.symbolic} of them as formulas too"
+        listed, more = ", ".join(map(str, self.untested[:_NAMED])), len(self.untested) - _NAMED
+        text = f"{_counted(self.steps - len(self.untested))} at {self.points} points each, {self.symbolic} as formulas"
+        return f"{text}; no numbers at steps {listed}" + (f" and {more} more" if more > 0 else "")
+
+
+def _counted(steps: int) -> str:
+    return "1 step holds" if steps == 1 else f"{steps} steps hold"
 
 
 def verify(

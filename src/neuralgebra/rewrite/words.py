@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import functools
 import itertools
+import math
 from collections.abc import Callable, Sequence
 
 from neuralgebra.errors import UnsupportedError
-from neuralgebra.functions.activation import Activation, compose
-from neuralgebra.functions.conjugate_names import additive, multiplicative
+from neuralgebra.functions.activation import Activation, activation, compose
+from neuralgebra.functions.conjugate_names import additive, multiplicative, scaled
 from neuralgebra.network.layers import Elementwise
 from neuralgebra.network.units import functions_of
 from neuralgebra.rewrite.ranges import REAL, Range, after, defined_on, domain_of, is_identity_on
@@ -139,7 +140,33 @@ def known(word: Word, values: Range) -> Found:
 
 def name_of(word: Word) -> Activation | None:
     """Return the one known function that three functions are: log∘σ∘exp and exp∘σ∘log of the table of conjugates."""
-    table = {("log", "exp"): additive, ("exp", "log"): multiplicative}.get((word[0].name, word[-1].name))
-    found = None if table is None else table(word[1])
+    last, function, first = word
+    table = {("log", "exp"): additive, ("exp", "log"): multiplicative}.get((last.name, first.name))
+    found = _of_base(word) if table is None else table(function)
     name = compose(found) if found is not None and len(found) < 2 else None
     return None if name is None or name.letters == word else name
+
+
+def _of_base(word: Word) -> Word | None:
+    """Return log_β∘σ∘β^· and β^·∘σ∘log_β as known functions, where no parameter of them is rounded."""
+    last, function, first = word
+    if (last.name, first.name) not in (("log_base", "exp_base"), ("exp_base", "log_base")):
+        return None
+    base = dict(last.parameters)["base"]
+    if isinstance(base, tuple) or base != dict(first.parameters)["base"]:
+        return None
+    power = math.log(base)
+    inner = additive(function) if last.name == "log_base" else scaled((function,), power)
+    if inner is None or len(inner) > 1:
+        return None
+    found = scaled(inner, 1 / power) if last.name == "log_base" else multiplicative(compose(inner))
+    if found is None or not all(map(_exact, (*inner, *found))):
+        return None
+    return tuple(activation("relu") if f == activation("at_least", bound=0) else f for f in found)
+
+
+def _exact(function: Activation) -> bool:
+    """Return whether no parameter depends on the base: slopes and powers do not, nor bounds of 0 and 1."""
+    given = dict(function.parameters)
+    free = {"offset": (0,), "bound": (0, 1)}
+    return all(name in ("slope", "p") or value in free.get(name, ()) for name, value in given.items())

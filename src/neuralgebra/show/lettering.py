@@ -26,7 +26,7 @@ __all__ = [
     "width",
 ]
 
-_NARROW, _WIDE = frozenset("iljtfrI.,:;'|!()[]/ ·′-"), frozenset("mwMWℝ@%…→∘")
+_NARROW, _WIDE = frozenset("iljtfrI.,:;'|!()[]/ ·′-"), frozenset("mwMWℝ@%…→∘×+=")
 _SMALL = 0.7
 
 

@@ -90,7 +90,9 @@ class Neurons(View):
         reach = box.lead - 4 if weighted(item.layer) else 6.0
         high = (box.height - 14) / 2
         above, below = (18.0 if weighted(item.layer) else 4.0), (16.0 if item.layer is None else 3.0)
-        return at[0] - box.width / 2 - reach, at[1] - high - above, at[0] + box.width / 2 + 5, at[1] + high + below
+        layer = weighted(item.layer)
+        right = max(box.width / 2 + 5, width(self.names.bias(layer), SMALL) / 2 + 4 if layer else 0.0)
+        return at[0] - box.width / 2 - reach, at[1] - high - above, at[0] + right, at[1] + high + below
 
     # Painting ---------------------------------------------------------------------------------------------------
 

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 
+from neuralgebra.errors import UsageError, shown
 from neuralgebra.functions.activation import Activation
 from neuralgebra.functions.row import AFTER
+from neuralgebra.network.builder import Node
 from neuralgebra.network.layers import Affine, Elementwise, Layer, Mixing, PowerProduct
 from neuralgebra.network.linear import Kronecker
 from neuralgebra.network.network import Network
@@ -79,12 +82,13 @@ class Sketch:
         if isinstance(network, Graph):
             graph, network = network, network.network
             nodes = tuple((w, graph.nodes[w].layer, graph.nodes[w].inputs) for w in graph.live)
-            output, sizes, ranges = graph.output, dict(graph.sizes), graph.ranges
+            output, sizes = graph.output, dict(graph.sizes)
+            ranges = {**graph.ranges, INPUT: _asked(graph.ranges[INPUT], [Node(la, i) for _, la, i in nodes])}
         else:
             nodes = tuple((i, node.layer, node.inputs) for i, node in enumerate(network.nodes, 1))
             output, sizes, ranges = network.output, dict(enumerate(network.sizes)), dict(enumerate(_ranges(network)))
-        texts = {wire: str(text) for wire, text in (domains or {}).items()}
         found = {wire: _domain(ranges[wire]) for wire in (INPUT, *(wire for wire, _, _ in nodes))}
+        texts = _texts({} if domains is None else domains, found)
         return cls(nodes, output, sizes, network.input_names, network.output_names, found | texts)
 
     @property
@@ -92,6 +96,17 @@ class Sketch:
         """Whether each layer is applied to the one before, and the last gives the output."""
         before = (INPUT, *(wire for wire, _, _ in self.nodes))
         return self.output == before[-1] and all(n[2] == (w,) for n, w in zip(self.nodes, before, strict=False))
+
+
+def _texts(domains: Any, places: Mapping[int, str]) -> dict[int, str]:
+    """Return the texts that a person passes for places."""
+    strange = [w for w in domains if w not in places] if isinstance(domains, Mapping) else [domains]
+    if strange:
+        raise UsageError(
+            f"domains with {shown(repr(strange[0]))} received; texts by place expected, such as {{0: 'ℝ>0'}}, "
+            f"for places among 0 (the input) to {max(places)}."
+        )
+    return {wire: str(text) for wire, text in domains.items()}
 
 
 def weighted(layer: Layer | None) -> Affine | PowerProduct | Mixing | None:
@@ -110,14 +125,18 @@ def sign(layer: Layer | None) -> str:
 
 def _ranges(network: Network) -> list[Range]:
     """Return what each place can hold, given that the first layers are defined on the input."""
-    domain = natural_domain(network)
-    for node in network.nodes:
-        if INPUT in node.inputs:
-            domain = domain.meet(required(node.layer))
-    ranges = [domain]
+    ranges = [_asked(natural_domain(network), network.nodes)]
     for node in network.nodes:
         ranges.append(through(node.layer, [ranges[i] for i in node.inputs]))
     return ranges
+
+
+def _asked(domain: Range, nodes: Iterable[Node]) -> Range:
+    """Return what the input holds, given what it is said to hold and the layers that take it."""
+    for node in nodes:
+        if INPUT in node.inputs:
+            domain = domain.meet(required(node.layer))
+    return domain
 
 
 def _domain(values: Range) -> str:

@@ -249,7 +249,7 @@ def _stacked(pages: Sequence[_Page], names: Names, count: int) -> Scene:
             y += _BETWEEN
         top, bottom = page.drawing.top - 4, page.drawing.bottom + 4
         inner = tuple(shifted(part, 0.0, y - top) for part in page.parts())
-        parts.append(Group(inner, "panel", f"Network {page.number}"))
+        parts.append(Group(inner, "panel", f"Network {page.number + 1}"))
         parts.append(Text((left - _INDENT + 4, y - top + 4), plain(f"({page.number + 1})"), FONT, "start"))
         y += bottom - top
     sketches = [page.drawing.view.sketch for page in pages]
@@ -276,9 +276,13 @@ def _between(parts: list[Part], page: _Page, last: int, x: float, y: float) -> f
     return width(label, FONT)
 
 
+_INDEXED = re.compile(r"\b(?:([A-Za-z])_([A-Za-z0-9]+)\b|([A-Za-z]+)_\{([^{}]*)\})")
+
+
 def _formula(text: str) -> Label:
-    """Return a text with A_W as A with a subscript."""
-    pieces = re.split(r"\b([A-Za-z])_([A-Za-z0-9]+)\b", text)
-    words = [plain(word) for word in pieces[::3]]
-    letters = [variable(a, b) for a, b in zip(pieces[1::3], pieces[2::3], strict=True)]
+    """Return a text with A_W, and Mix_{f,W}, as a name with a subscript."""
+    pieces = _INDEXED.split(text)
+    words = [plain(word) for word in pieces[::5]]
+    indexed = zip(pieces[1::5], pieces[2::5], pieces[3::5], pieces[4::5], strict=True)
+    letters = [variable(a or c, b or d) for a, b, c, d in indexed]
     return joined(*itertools.chain.from_iterable(itertools.zip_longest(words, letters, fillvalue=())))
