@@ -9,7 +9,7 @@ from functools import cached_property
 import numpy as np
 
 from neuralgebra.calculus.targets import Targets
-from neuralgebra.fit.observations import Group, Observations
+from neuralgebra.fitting.observations import Group, Observations
 
 __all__ = ["Rows", "rows_of"]
 

@@ -23,9 +23,9 @@ from neuralgebra.calculus.layer_sum import gradients
 from neuralgebra.calculus.parameters import gradient_rows, linearised, target_values
 from neuralgebra.calculus.run import added, evaluate
 from neuralgebra.calculus.targets import Targets
-from neuralgebra.fit.layout import Layout
-from neuralgebra.fit.losses import LOSSES, Loss, residuals
-from neuralgebra.fit.rows import Rows
+from neuralgebra.fitting.layout import Layout
+from neuralgebra.fitting.losses import LOSSES, Loss, residuals
+from neuralgebra.fitting.rows import Rows
 
 __all__ = ["Objective"]
 
@@ -77,6 +77,11 @@ class Objective:
     def bounds(self) -> tuple[np.ndarray, np.ndarray]:
         """The least and the greatest θ, (P,) each."""
         return self.limits or (np.full(self.size, -np.inf), np.full(self.size, np.inf))
+
+    @property
+    def penalised(self) -> np.ndarray:
+        """1 for each number of a matrix, 0 for those of biases, (P,)."""
+        return self.layout.is_weight.astype(float)
 
     @property
     def squares(self) -> bool:
@@ -145,12 +150,14 @@ class Objective:
         penalty = (thetas * thetas) @ self.layout.is_weight.astype(thetas.dtype)
         return np.asarray(total + thetas.dtype.type(self.decay / 2) * penalty)
 
-    def shares(self, theta: np.ndarray) -> dict[int, float]:
-        """Return what each group of observations contributes to the loss, by its place."""
-        found: dict[int, float] = {}
+    def squares_of(self, theta: np.ndarray) -> dict[int, tuple[np.ndarray, np.ndarray]]:
+        """Return the sums of squared residuals, not weighted, and their number, by group of observations, (m,) each."""
+        found: dict[int, tuple[np.ndarray, np.ndarray]] = {}
         for p in self.passes:
-            for group, share in zip(p.rows.groups, p.by_operator(theta), strict=True):
-                found[group] = found.get(group, 0.0) + float(share)
+            sums, counts = p.squares(theta)
+            for group, s, c in zip(p.rows.groups, sums, counts, strict=True):
+                old = found.get(group, (0.0, 0))
+                found[group] = old[0] + s, old[1] + c
         return found
 
     def _penalty(self, theta: np.ndarray) -> float:
@@ -267,9 +274,8 @@ class _Pass:
         return list(self._jacobian(k, *arrays)[1:])
 
     def _single(self, k: Any, *arrays: Value) -> list[Value]:
-        k, x, y, roots, along = self._given(k, arrays)
-        t, _ = self._results(k, x, along)
-        return [self._loss.value(k, self._mixed(k, t), y, roots, self.rows.bounds)[0]]
+        k, x, _, _, along = self._given(k, arrays)
+        return [self._mixed(k, self._results(k, x, along)[0])]
 
     def _ensemble(self, k: Any, *arrays: Value) -> list[Value]:
         """Return the losses of all members, (S,): the rules run once, with an axis for members before that of points."""
@@ -307,10 +313,12 @@ class _Pass:
         r, j = self._each(self._rows, theta)
         return r.ravel(), j.reshape(-1, self.layout.size)
 
-    def by_operator(self, theta: np.ndarray) -> np.ndarray:
-        """Return what each operator contributes to the loss, (t,)."""
-        (values,) = self._each(self._single, theta)
-        return np.asarray(values.sum((0, 2)))
+    def squares(self, theta: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Return the sums of squared residuals and their number, (t, m) each."""
+        (t,) = self._each(self._single, theta)
+        known = self.rows.weights > 0
+        r = residuals(_DOUBLE, t, self.rows.values, known.astype(float), self.rows.bounds)
+        return (r * r).sum(0), known.sum(0)
 
     def _each(self, what: Callable[..., list[Value]], theta: np.ndarray) -> list[np.ndarray]:
         """Return results for each point."""

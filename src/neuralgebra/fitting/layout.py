@@ -37,7 +37,9 @@ class Layout:
         names = tuple(n for n in by_name(self.template) if not self.trainable or n in self.trainable)
         object.__setattr__(self, "trainable", names)
         if not names:
-            raise UsageError(f"{self.template!r} received, which has no numbers to fit; a network with weights expected.")
+            raise UsageError(
+                f"{self.template!r} received, which has no numbers to fit; a network with weights expected."
+            )
 
     @cached_property
     def arrays(self) -> tuple[np.ndarray, ...]:
@@ -58,7 +60,9 @@ class Layout:
     @cached_property
     def is_weight(self) -> np.ndarray:
         """Whether each number of θ is one of a matrix, shape (P,); the others are biases."""
-        return np.concatenate([np.full(a.size, not n.endswith("bias")) for n, a in zip(self.trainable, self.arrays, strict=True)])
+        return np.concatenate(
+            [np.full(a.size, not n.endswith("bias")) for n, a in zip(self.trainable, self.arrays, strict=True)]
+        )
 
     def pack(self, arrays: Iterable[np.ndarray]) -> np.ndarray:
         """Return arrays as θ, (P,)."""

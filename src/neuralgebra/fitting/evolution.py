@@ -1,0 +1,2 @@
+class Evolution:
+    name = "evolution"

@@ -1,0 +1,149 @@
+"""Inputs and outputs on a scale of 1, derivatives along with them, folded into the network when the fit is done.
+
+x = a + s x',    y = c + d y',    ∂^α y = d ∏ s_i^{-α_i} ∂'^α y'
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from neuralgebra.fitting.observations import Group, Observations, Operator
+from neuralgebra.network.fold import fold
+from neuralgebra.network.layers import Affine
+from neuralgebra.network.linear import Diagonal
+from neuralgebra.network.network import Network
+
+__all__ = ["Scaling", "balanced"]
+
+
+@dataclass(frozen=True, eq=False)
+class Scaling:
+    """Shifts and scales of inputs and outputs.
+
+    Parameters
+    ----------
+    start, size : ndarray, shape (n,)
+        a and s.
+    middle, height : ndarray, shape (m,)
+        c and d.
+    """
+
+    start: np.ndarray
+    size: np.ndarray
+    middle: np.ndarray
+    height: np.ndarray
+
+    @staticmethod
+    def of(observations: Observations) -> Scaling:
+        """Return means and standard deviations; where only derivatives are known, what these make of those of x."""
+        points = observations.points
+        start, size = points.mean(0), _deviation(points)
+        m = len(observations.output_names)
+        known = [_known(observations, i, size) for i in range(m)]
+        return Scaling(start, size, np.array([c for c, _ in known]), np.array([d for _, d in known]))
+
+    @staticmethod
+    def none(inputs: int, outputs: int) -> Scaling:
+        """Return the scaling that changes nothing."""
+        return Scaling(np.zeros(inputs), np.ones(inputs), np.zeros(outputs), np.ones(outputs))
+
+    def scaled(self, observations: Observations) -> Observations:
+        """Return observations of y' as a function of x'."""
+        points: dict[int, np.ndarray] = {}
+
+        def at(x: np.ndarray) -> np.ndarray:
+            return points.setdefault(id(x), (x - self.start) / self.size)
+
+        return replace(observations, groups=tuple(self._group(g, at) for g in observations.groups))
+
+    def _group(self, group: Group, at: Callable[[np.ndarray], np.ndarray]) -> Group:
+        operator, factor, constant = self.operator(group.operator)
+        values = (group.values - constant * self.middle) * (factor / self.height)
+        weights = group.weights * (self.height / factor) ** 2 if group.deviations else group.weights
+        directions = None if group.directions is None else group.directions / self.size
+        return replace(
+            group, operator=operator, points=at(group.points), values=values, weights=weights, directions=directions
+        )
+
+    def operator(self, operator: Operator) -> tuple[Operator, float, float]:
+        """Return P' = κ P by x' with its largest coefficient 1, κ, and what P makes of the constant 1."""
+        if operator.along:
+            return operator, 1.0, 0.0
+        terms = [(alpha, c / np.prod(self.size[list(alpha)])) for alpha, c in operator.terms]
+        factor = 1 / max(abs(c) for _, c in terms)
+        constant = dict(operator.terms).get((), 0.0)
+        return Operator(tuple((alpha, float(c * factor)) for alpha, c in terms)), float(factor), constant
+
+    def unscaled(self, network: Network) -> Network:
+        """Return y as a function of x, the scales folded into the first and last layers."""
+        n, m = network.input_size, network.output_size
+        first, last = network, network
+        if self.start.any() or (self.size != 1).any():
+            before = Network.from_layer(Affine(Diagonal(1 / self.size), -self.start / self.size), n)
+            first = network @ before
+        last = first
+        if self.middle.any() or (self.height != 1).any():
+            last = Network.from_layer(Affine(Diagonal(self.height), self.middle), m) @ first
+        return fold(last)
+
+
+def _deviation(values: np.ndarray) -> np.ndarray:
+    """Return the standard deviation of each column, 1 where it is constant."""
+    found = values.std(0)
+    least = 1e-14 * np.abs(values).max(0, initial=0.0)
+    return np.where(found > least, found, 1.0)
+
+
+def _known(observations: Observations, output: int, size: np.ndarray) -> tuple[float, float]:
+    """Return middle and height of an output: of its values, or of what its derivatives make of the spread of x."""
+    values = [g.values[:, output] for g in observations.groups if g.operator.terms == (((), 1.0),) and not g.bound]
+    column = np.concatenate([v[np.isfinite(v)] for v in values]) if values else np.zeros(0)
+    if len(column) > 1 and column.std() > 1e-14 * np.abs(column).max():
+        return float(column.mean()), float(column.std())
+    changes = [_change(g, output, size) for g in observations.groups if not g.bound]
+    changes = [c for c in changes if c > 0]
+    middle = float(column.mean()) if len(column) else 0.0
+    return middle, float(np.sqrt(np.mean(np.square(changes)))) if changes else 1.0
+
+
+def _change(group: Group, output: int, size: np.ndarray) -> float:
+    """Return the root mean square of what derivatives of one kind make of a step of the spread of x."""
+    values = group.values[:, output]
+    values = values[np.isfinite(values)]
+    if group.operator.along:
+        factor = 1 / max(1e-300, float(np.sqrt(np.mean((group.directions / size) ** 2))))  # type: ignore[operator]
+        scale = factor**group.operator.along
+    else:
+        alpha, coefficient = max(group.operator.terms, key=lambda term: len(term[0]))
+        if not alpha:
+            return 0.0
+        scale = float(np.prod(size[list(alpha)])) / abs(coefficient)
+    return float(np.sqrt(np.mean(values**2))) * scale if len(values) else 0.0
+
+
+def balanced(observations: Observations) -> tuple[Observations, np.ndarray]:
+    """Return observations in which every kind of data has mean square 1, and the factors of the weights.
+
+    Parameters
+    ----------
+    observations : Observations
+        Scaled.
+
+    Returns
+    -------
+    Observations
+        With other weights; those that come from standard deviations stay.
+    ndarray, shape (groups, m)
+        What the weights of each group and output were multiplied by.
+    """
+    factors = np.ones((len(observations.groups), len(observations.output_names)))
+    for i, group in enumerate(observations.groups):
+        if group.deviations or group.bound:
+            continue
+        square = np.nanmean(np.where(group.weights > 0, group.values**2, np.nan), axis=0, where=True)
+        factors[i] = np.where(square > 1e-20, 1 / np.maximum(square, 1e-20), 1.0)
+    groups = [replace(g, weights=g.weights * f) for g, f in zip(observations.groups, factors, strict=True)]
+    return replace(observations, groups=tuple(groups)), factors
