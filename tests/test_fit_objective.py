@@ -1,5 +1,6 @@
 """Losses of networks on values and derivatives: against loops, difference quotients and each other."""
 
+import itertools
 from typing import Any
 
 import numpy as np
@@ -41,9 +42,7 @@ def made(name: str, function: str = "tanh", seed: int = 0, **options: Any) -> tu
     rng = np.random.default_rng(seed)
     n, m, sums, mixing, bounds, along = CASES[name]
     sizes = [n, 6, 5, m]
-    pairs = [
-        (rng.normal(size=(b, a)) / np.sqrt(a), rng.normal(size=b) / 3) for a, b in zip(sizes, sizes[1:], strict=False)
-    ]
+    pairs = [(rng.normal(size=(b, a)) / np.sqrt(a), rng.normal(size=b) / 3) for a, b in itertools.pairwise(sizes)]
     layout = Layout(na.Network.from_layers(pairs, function))
     mixing = np.eye(len(sums)) if mixing is None else mixing
     shape = (COUNT, len(mixing), m)

@@ -36,7 +36,7 @@ class _Members(Arrays):
 
 
 @functools.cache
-def _kind(base: type[Arrays]) -> Any:
+def _kind(base: Any) -> Any:
     return type("Ensemble", (_Members, base), {})
 
 

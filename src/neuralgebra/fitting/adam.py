@@ -73,9 +73,10 @@ class Adam:
                 steps += 1
                 theta = np.clip(theta - self._move(g, first, second, steps, self.epochs * per_epoch), low, high)
         loss = problem.loss(theta)
-        best = (theta, loss) if loss < float(known["loss"]) else (known["theta"], float(known["loss"]))
+        better = loss < float(known["loss"])
+        best, least = (theta, loss) if better else (known["theta"], float(known["loss"]))
         return state(
-            *best, known, evaluations=count * per_epoch + 1, epochs=epochs + count, steps=steps, present=theta,
+            best, least, known, evaluations=count * per_epoch + 1, epochs=epochs + count, steps=steps, present=theta,
             first=first, second=second,
         )  # fmt: skip
 

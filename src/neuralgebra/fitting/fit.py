@@ -51,14 +51,14 @@ def fit(
 ) -> Network:
     """Return a network fitted to values and derivatives.
 
-    It minimises ½ Σ w |P(∂)f(x) - y|² + ½ λ |W|² over the weights, for operators P(∂) that are the value itself, partial
-    derivatives, sums of them, or derivatives along directions, each at points of its own.
+    It minimises ½ Σ w |P(∂)f(x) - y|² + ½ λ |W|² over the weights, for operators P(∂) that are the value itself,
+    partial derivatives, sums of them, or derivatives along directions, each at points of its own.
 
     Parameters
     ----------
     data : Observations, array_like (N, n), table or path
-        What is known: observations; points x, with y and perhaps derivatives; a table, long or wide, of pandas or polars;
-        a CSV or Parquet file.
+        What is known: observations; points x, with y and perhaps derivatives; a table, long or wide, of pandas or
+        polars; a CSV or Parquet file.
     y : array_like, shape (N,) or (N, m), optional
         Values at the points; NaN where they are not known.
     dydx : array_like, shape (N, n) or (N, m, n), optional

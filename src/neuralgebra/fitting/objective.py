@@ -2,7 +2,7 @@
 
     L(θ) = ½ Σ w |P(∂)f(x) - y|² + ½ λ |W|²
 
-Every number comes from the rules of the calculus, run once on stand-ins for points and weights, and replayed for each θ.
+Every number comes from the rules of the calculus, run once on stand-ins for points and weights, then replayed.
 A gradient of first derivatives in many inputs needs no jet in each of them: with the residuals e of ∂f/∂x_i, the
 gradient of ½ Σ e_i² is that of the one derivative along v = Σ e_i u_i, held fixed.
 """
@@ -129,9 +129,9 @@ class Objective:
         """Return L(θ), JᵀJ and Jᵀr of the residuals r, (P, P) and (P,)."""
         found = [p.normal(theta) for p in self.passes]
         squares = self.decay * self.layout.is_weight
-        matrix = sum(g for _, g, _ in found)
-        matrix[np.diag_indices_from(matrix)] += squares
-        gradient = sum(g for _, _, g in found) + squares * theta
+        matrix, gradient = np.diag(squares), squares * theta
+        for _, products, right in found:
+            matrix, gradient = matrix + products, gradient + right
         return float(sum(loss for loss, _, _ in found)) + self._penalty(theta), matrix, gradient
 
     def jacobian(self, theta: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -202,8 +202,10 @@ class _Pass:
         if first is None:
             return linearised(network, k, x, targets, along)
         jets, duals = gradients(k, network, x)
-        value = jets.jets[network.output].value[0, 0, 0, ...]
-        slopes = k.permute(duals[0][0][0, :, 0, ...], (1, 2, 0))  # (N, n, m)
+        output: Any = jets.jets[network.output]
+        adjoint: Any = duals[0][0]
+        value = output.value[0, 0, 0, ...]
+        slopes = k.permute(adjoint[0, :, 0, ...], (1, 2, 0))  # (N, n, m)
         slopes = k.broadcast(slopes, (x.shape[0], *slopes.shape[1:]))
         results = k.take(k.concat([value[:, None, :], slopes], 1), first, 1)
         return results, lambda w: self._along(k, x, w, first)
@@ -278,7 +280,7 @@ class _Pass:
         return [self._mixed(k, self._results(k, x, along)[0])]
 
     def _ensemble(self, k: Any, *arrays: Value) -> list[Value]:
-        """Return the losses of all members, (S,): the rules run once, with an axis for members before that of points."""
+        """Return the losses of all members, (S,): they have an axis before that of points."""
         count = len(self.rows.arrays)
         x, y, roots, *others = arrays[:count]
         k = ensemble(k, self.layout.values(arrays[count:]), self.layout.members)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Any
 
 import numpy as np
 
@@ -52,12 +53,12 @@ class Rows:
     @property
     def plain(self) -> bool:
         """Whether the operators are the targets themselves."""
-        return self.mixing.shape[0] == self.mixing.shape[1] and bool((self.mixing == np.eye(len(self.mixing))).all())
+        return np.array_equal(self.mixing, np.eye(len(self.mixing)))
 
     @cached_property
     def roots(self) -> np.ndarray:
         """The square roots of the weights, (N, t, m)."""
-        return np.sqrt(self.weights)
+        return np.asarray(np.sqrt(self.weights))
 
     @property
     def arrays(self) -> tuple[np.ndarray, ...]:
@@ -122,7 +123,7 @@ def _joined(groups: Sequence[Group], members: Sequence[int], n: int) -> Rows:
 def _targets(groups: Sequence[Group], n: int) -> tuple[Targets, np.ndarray]:
     """Return the sums that operators are made of: a Laplacian as it is, others by their terms."""
     trace = tuple((i, i) for i in range(n))
-    parts = []
+    parts: list[dict[Any, float]] = []
     for group in groups:
         terms = dict(group.operator.terms)
         whole = n > 1 and set(terms) == set(trace) and len(set(terms.values())) == 1
@@ -134,7 +135,7 @@ def _targets(groups: Sequence[Group], n: int) -> tuple[Targets, np.ndarray]:
 
 def _by_pattern(rows: Rows) -> list[Rows]:
     """Return rows apart by what is known, so that each pays only for its own derivatives."""
-    known = (rows.weights > 0).any(2)
+    known = np.asarray((rows.weights > 0).any(2))
     patterns, which = np.unique(known, axis=0, return_inverse=True)
     if len(patterns) == 1 or len(patterns) > _PATTERNS:
         kept = known.any(1)

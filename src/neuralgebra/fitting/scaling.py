@@ -10,7 +10,8 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from neuralgebra.fitting.observations import Group, Observations, Operator
+from neuralgebra.fitting.observations import Group, Observations
+from neuralgebra.fitting.operators import Operator
 from neuralgebra.network.fold import fold
 from neuralgebra.network.layers import Affine
 from neuralgebra.network.linear import Diagonal
@@ -114,7 +115,7 @@ def _change(group: Group, output: int, size: np.ndarray) -> float:
     values = group.values[:, output]
     values = values[np.isfinite(values)]
     if group.operator.along:
-        factor = 1 / max(1e-300, float(np.sqrt(np.mean((group.directions / size) ** 2))))  # type: ignore[operator]
+        factor = 1 / max(1e-300, float(np.sqrt(np.mean((group.directions / size) ** 2))))
         scale = factor**group.operator.along
     else:
         alpha, coefficient = max(group.operator.terms, key=lambda term: len(term[0]))

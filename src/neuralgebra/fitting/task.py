@@ -19,7 +19,8 @@ from neuralgebra.fitting.lbfgs import QuasiNewton
 from neuralgebra.fitting.levenberg import LevenbergMarquardt
 from neuralgebra.fitting.losses import LOSSES
 from neuralgebra.fitting.objective import Objective
-from neuralgebra.fitting.observations import Observations, Operator
+from neuralgebra.fitting.observations import Observations
+from neuralgebra.fitting.operators import Operator
 from neuralgebra.fitting.report import Kind
 from neuralgebra.fitting.rows import rows_of
 from neuralgebra.fitting.scaling import Scaling, balanced
