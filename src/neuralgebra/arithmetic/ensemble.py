@@ -57,6 +57,7 @@ def ensemble(k: Arrays, values: Mapping[int, Any], members: Collection[int]) -> 
     Arrays
         The kind.
     """
-    changed = object.__new__(_kind(type(k)))
+    base: Any = type(k)
+    changed = object.__new__(_kind(base))
     changed.__dict__.update(k.__dict__, values=dict(values), members=frozenset(members))
     return changed
