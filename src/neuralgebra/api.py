@@ -108,6 +108,8 @@ FUNCTIONS = {
     "Observations": "neuralgebra.fitting.observations:Observations",
     "QuasiNewton": "neuralgebra.fitting.lbfgs:QuasiNewton",
     "Swarm": "neuralgebra.fitting.swarm:Swarm",
+    "Regressor": "neuralgebra.fitting.regressor:Regressor",
+    "cross_validate": "neuralgebra.fitting.crossvalidation:cross_validate",
     "fit": "neuralgebra.fitting.fit:fit",
     "from_sklearn": "neuralgebra.files.sklearn:from_sklearn",
     "from_torch": "neuralgebra.files.torch:from_torch",

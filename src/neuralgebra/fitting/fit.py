@@ -20,7 +20,7 @@ from neuralgebra.fitting.tables import read_observations
 from neuralgebra.fitting.task import Setting, Task
 from neuralgebra.network.network import Network
 
-__all__ = ["fit", "fit_report"]
+__all__ = ["fit", "fit_report", "observed"]
 
 
 def fit(
@@ -47,6 +47,7 @@ def fit(
     folder: Any = None,
     callback: Any = None,
     progress: Any = "auto",
+    held_back: Observations | None = None,
     **options: Any,
 ) -> Network:
     """Return a network fitted to values and derivatives.
@@ -103,6 +104,8 @@ def fit(
         Called after rounds; returns True to stop.
     progress : bool or "auto"
         Whether progress is shown; by default on a terminal.
+    held_back : Observations, optional
+        Observations that are not fitted but tell when to stop, in place of `validation`.
     **options
         Of the solver, such as iterations=500 or particles=100.
 
@@ -133,8 +136,8 @@ def fit(
     setting = Setting(
         hidden, activation, solver, loss, decay, balance, scale, seed, restarts, workers, validation, patience, box
     )
-    observations = _observed(data, y, dydx=dydx, d2ydx2=d2ydx2, sample_weight=sample_weight)
-    task = Task.of(observations, setting, options)
+    observations = observed(data, y, dydx=dydx, d2ydx2=d2ydx2, sample_weight=sample_weight)
+    task = Task.of(observations, setting, options, held_back)
     for sentence in task.warnings:
         warnings.warn(sentence, FitWarning, stacklevel=2)
     with single_threaded():
@@ -147,8 +150,8 @@ def fit(
     return network
 
 
-def _observed(data: Any, y: Any, **others: Any) -> Observations:
-    """Return what a person passes as observations."""
+def observed(data: Any, y: Any = None, **others: Any) -> Observations:
+    """Return what a person passes as observations: themselves, points with y, a table or a file."""
     given = [name for name, value in {"y": y, **others}.items() if value is not None]
     if isinstance(data, Observations):
         if given:

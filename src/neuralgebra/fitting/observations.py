@@ -259,7 +259,7 @@ class Observations:
         rows = {key: np.flatnonzero(chosen[at]) for key, at in places.items()}
         points = {key: a[rows[key]] for key, a in ((id(a), a) for a in self._arrays)}
         groups = [replace(g.chosen(rows[id(g.points)]), points=points[id(g.points)]) for g in self.groups]
-        return replace(self, groups=tuple(g for g in groups if len(g.points)))
+        return replace(self, groups=tuple(groups))
 
     def folds(self, count: int, rng: np.random.Generator) -> list[tuple[Observations, Observations]]:
         """Return pairs of what is fitted and what is held back: all that is known at one point goes together."""

@@ -87,6 +87,8 @@ def _together(groups: Sequence[Group]) -> list[list[int]]:
     """Return the places of groups at the same points, operators along directions each by themselves."""
     found: list[list[int]] = []
     for i, group in enumerate(groups):
+        if not len(group.points):
+            continue
         for members in found:
             first = groups[members[0]]
             if not (first.operator.along or group.operator.along) and _same(first.points, group.points):

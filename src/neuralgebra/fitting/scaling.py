@@ -5,7 +5,7 @@ x = a + s x',    y = c + d y',    ∂^α y = d ∏ s_i^{-α_i} ∂'^α y'
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -17,7 +17,7 @@ from neuralgebra.network.layers import Affine
 from neuralgebra.network.linear import Diagonal
 from neuralgebra.network.network import Network
 
-__all__ = ["Scaling", "balanced"]
+__all__ = ["Factors", "Scaling", "balance", "balanced"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -125,8 +125,12 @@ def _change(group: Group, output: int, size: np.ndarray) -> float:
     return float(np.sqrt(np.mean(values**2))) * scale if len(values) else 0.0
 
 
-def balanced(observations: Observations) -> tuple[Observations, np.ndarray]:
-    """Return observations in which every kind of data has mean square 1, and the factors of the weights.
+Factors = Mapping[Operator, np.ndarray]
+"""What the weights of each operator are multiplied by, one number for each output."""
+
+
+def balance(observations: Observations) -> Factors:
+    """Return factors of weights with which every kind of data has mean square 1.
 
     Parameters
     ----------
@@ -135,16 +139,23 @@ def balanced(observations: Observations) -> tuple[Observations, np.ndarray]:
 
     Returns
     -------
-    Observations
-        With other weights; those that come from standard deviations stay.
-    ndarray, shape (groups, m)
-        What the weights of each group and output were multiplied by.
+    mapping of Operator to ndarray, shape (m,)
+        The factors; 1 for bounds and for what has standard deviations.
     """
-    factors = np.ones((len(observations.groups), len(observations.output_names)))
-    for i, group in enumerate(observations.groups):
-        if group.deviations or group.bound:
-            continue
-        square = np.nanmean(np.where(group.weights > 0, group.values**2, np.nan), axis=0, where=True)
-        factors[i] = np.where(square > 1e-20, 1 / np.maximum(square, 1e-20), 1.0)
-    groups = [replace(g, weights=g.weights * f) for g, f in zip(observations.groups, factors, strict=True)]
-    return replace(observations, groups=tuple(groups)), factors
+    found: dict[Operator, np.ndarray] = {}
+    for operator in dict.fromkeys(g.operator for g in observations.groups):
+        groups = [g for g in observations.groups if g.operator == operator and not g.bound and not g.deviations]
+        sums = sum((np.where(g.weights > 0, g.values**2, 0.0).sum(0) for g in groups), np.zeros(1))
+        counts = sum(((g.weights > 0).sum(0) for g in groups), np.zeros(1))
+        squares = np.broadcast_to(sums / np.maximum(counts, 1), (len(observations.output_names),))
+        found[operator] = np.where(squares > 1e-20, 1 / np.maximum(squares, 1e-20), 1.0)
+    return found
+
+
+def balanced(observations: Observations, factors: Factors) -> Observations:
+    """Return scaled observations with weights multiplied by factors, where they are not those of deviations."""
+    groups = [
+        g if g.deviations or g.bound else replace(g, weights=g.weights * factors.get(g.operator, 1.0))
+        for g in observations.groups
+    ]
+    return replace(observations, groups=tuple(groups))

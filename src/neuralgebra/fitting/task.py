@@ -20,10 +20,10 @@ from neuralgebra.fitting.levenberg import LevenbergMarquardt
 from neuralgebra.fitting.losses import LOSSES
 from neuralgebra.fitting.objective import Objective
 from neuralgebra.fitting.observations import Observations
-from neuralgebra.fitting.operators import Operator
+from neuralgebra.fitting.operators import VALUE, Operator
 from neuralgebra.fitting.report import Kind
 from neuralgebra.fitting.rows import rows_of
-from neuralgebra.fitting.scaling import Scaling, balanced
+from neuralgebra.fitting.scaling import Factors, Scaling, balance, balanced
 from neuralgebra.fitting.solver import Solver, generator
 from neuralgebra.fitting.swarm import Swarm
 from neuralgebra.network.layers import Softmax
@@ -120,8 +120,8 @@ class Task:
         How.
     held_back : Objective, optional
         The loss on the points that are held back.
-    factors : ndarray, shape (groups, m)
-        What balances the kinds of data.
+    factors : mapping of Operator to ndarray, shape (m,)
+        What balances the kinds of data, in the units of the fit.
     parts : tuple of Observations
         What is fitted, and what is held back.
     warnings : tuple of str
@@ -134,32 +134,35 @@ class Task:
     objective: Objective
     solver: Solver
     held_back: Objective | None
-    factors: np.ndarray
+    factors: Factors
     parts: tuple[Observations, ...]
     warnings: tuple[str, ...] = field(default=())
 
     @staticmethod
-    def of(observations: Observations, setting: Setting, options: Mapping[str, Any]) -> Task:
+    def of(
+        observations: Observations, setting: Setting, options: Mapping[str, Any], held_back: Observations | None = None
+    ) -> Task:
         """Return the fit of observations under a setting; options are those of the solver."""
         n, m = len(observations.input_names), len(observations.output_names)
         scaling = Scaling.of(observations) if setting.scale else Scaling.none(n, m)
         if not LOSSES[setting.loss].squares:
             scaling = dataclasses.replace(scaling, middle=np.zeros(m), height=np.ones(m))
-        scaled, factors = scaling.scaled(observations), np.ones((len(observations.groups), m))
-        if setting.balance and LOSSES[setting.loss].squares:
-            scaled, factors = balanced(scaled)
-        parts: tuple[Observations, ...] = (scaled,)
-        if setting.validation:
-            parts = tuple(scaled.split(setting.validation, generator(setting.seed, 0, _VALIDATION)))
+        scaled = scaling.scaled(observations)
+        factors = balance(scaled) if setting.balance and LOSSES[setting.loss].squares else {}
+        parts = [balanced(scaled, factors)]
+        if held_back is not None:
+            parts.append(balanced(scaling.scaled(held_back), factors))
+        elif setting.validation:
+            parts = list(parts[0].split(setting.validation, generator(setting.seed, 0, _VALIDATION)))
         network = network_of(
             (n, *setting.hidden, m), setting.activation, (observations.input_names, observations.output_names)
         )
         layout = Layout(network)
         solver = _solver(setting, options, layout.size, parts[0], m)
         objective = _objective(layout, parts[0], setting, solver)
-        held_back = objective.with_rows(rows_of(parts[1]), 0.0) if setting.validation else None
+        rest = objective.with_rows(rows_of(parts[1]), 0.0) if len(parts) > 1 else None
         sentences = (*alarms(scaled), *_few(objective))
-        return Task(setting, observations, scaling, objective, solver, held_back, factors, parts, sentences)
+        return Task(setting, observations, scaling, objective, solver, rest, factors, tuple(parts), sentences)
 
     @property
     def starts(self) -> np.ndarray:
@@ -177,29 +180,36 @@ class Task:
 
     def kinds(self, theta: np.ndarray) -> tuple[Kind, ...]:
         """Return each kind of data of each output, and how well it is met."""
-        found = []
         errors = [self._errors(theta, part) for part in self.parts]
-        for i, group in enumerate(self.observations.groups):
+        found = []
+        for operator in dict.fromkeys(g.operator for g in self.observations.groups if not g.bound):
+            groups = [g for g in self.observations.groups if g.operator == operator and not g.bound]
             for o, output in enumerate(self.observations.output_names):
-                known = group.values[np.isfinite(group.values[:, o]) & (group.weights[:, o] > 0), o]
+                known = np.concatenate([g.values[g.weights[:, o] > 0, o] for g in groups])
                 if len(known):
-                    about = known.mean() if group.operator.terms == (((), 1.0),) else 0.0
-                    rms = float(np.sqrt(np.mean((known - about) ** 2)))
-                    name = _name(group.operator, output, self.observations.input_names)
-                    rest = [float(e[i][o]) for e in errors]
-                    held = rest[1] if len(rest) > 1 else None
-                    found.append(Kind(name, len(known), float(self.factors[i, o]), rms, rest[0], held))
+                    rest = [float(e[operator][o]) if operator in e else np.nan for e in errors]
+                    found.append(self._kind(operator, o, output, known, rest))
         return tuple(found)
 
-    def _errors(self, theta: np.ndarray, scaled: Observations) -> list[np.ndarray]:
-        """Return the root mean square residual of each group and output in the units of the data."""
-        found = [np.full(len(self.observations.output_names), np.nan) for _ in scaled.groups]
-        squares = self.objective.with_rows(rows_of(scaled), 0.0).squares_of(theta)
-        for group, (sums, counts) in squares.items():
-            _, factor, _ = self.scaling.operator(self.observations.groups[group].operator)
-            with np.errstate(all="ignore"):
-                found[group] = np.sqrt(sums / counts) * self.scaling.height / factor
-        return found
+    def _kind(self, operator: Operator, o: int, output: str, known: np.ndarray, rest: Sequence[float]) -> Kind:
+        about = known.mean() if operator == VALUE else 0.0
+        name = _name(operator, output, self.observations.input_names)
+        weight = self.factors.get(self.scaling.operator(operator)[0], np.ones(o + 1))[o]
+        rms = float(np.sqrt(np.mean((known - about) ** 2)))
+        return Kind(name, len(known), float(weight), rms, rest[0], rest[1] if len(rest) > 1 else None)
+
+    def _errors(self, theta: np.ndarray, scaled: Observations) -> dict[Operator, np.ndarray]:
+        """Return the root mean square residual of each operator and output in the units of the data."""
+        back = {self.scaling.operator(g.operator)[0]: g.operator for g in self.observations.groups}
+        sums: dict[Operator, Any] = {}
+        for i, pair in self.objective.with_rows(rows_of(scaled), 0.0).squares_of(theta).items():
+            operator = back[scaled.groups[i].operator]
+            if not scaled.groups[i].bound:
+                sums[operator] = [a + b for a, b in zip(sums.get(operator, (0.0, 0)), pair, strict=True)]
+        with np.errstate(all="ignore"):
+            return {
+                op: np.sqrt(s / c) * self.scaling.height / self.scaling.operator(op)[1] for op, (s, c) in sums.items()
+            }
 
 
 def _few(objective: Objective) -> list[str]:
