@@ -24,7 +24,7 @@ from neuralgebra.files.atomic import write_atomic
 from neuralgebra.files.csv_text import Look, decoded, look_of, rows_of
 from neuralgebra.files.source import path_text, read_bytes
 
-__all__ = ["parquet_frame", "read_table", "table_bytes", "write_table"]
+__all__ = ["is_parquet", "parquet_frame", "read_table", "table_bytes", "write_table"]
 
 Table = tuple[np.ndarray, list[str]]
 
@@ -69,7 +69,7 @@ def read_table(path: str | os.PathLike[str], expected: Sequence[str] | None = No
     """
     data, where = table_bytes(path)
     wanted = None if expected is None else list(expected)
-    return (_read_parquet if _is_parquet(data) else _read_csv)(data, where, wanted)
+    return (_read_parquet if is_parquet(data) else _read_csv)(data, where, wanted)
 
 
 def table_bytes(path: str | os.PathLike[str]) -> tuple[bytes, str]:
@@ -85,7 +85,7 @@ def _standard_input() -> bytes:
     return data
 
 
-def _is_parquet(data: bytes) -> bool:
+def is_parquet(data: bytes) -> bool:
     """Return whether a file has the marks of Parquet; one that was cut off has the first one, and no text after it."""
     return data.startswith(b"PAR1") and (data.endswith(b"PAR1") or b"\0" in data)
 

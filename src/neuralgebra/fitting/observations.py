@@ -2,58 +2,31 @@
 
 from __future__ import annotations
 
-import itertools
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
 
 import numpy as np
 
-from neuralgebra.errors import InputError, ShapeError, UsageError, shown
-from neuralgebra.fitting.operators import Operator, operator_of
-from neuralgebra.network.names import default
+from neuralgebra.errors import InputError, UsageError, shown
+from neuralgebra.files.columns import labels_of
+from neuralgebra.fitting.arrays import (
+    columns_of,
+    directions_of,
+    outputs_of,
+    partials_of,
+    points_of,
+    weights_of,
+)  # fmt: skip
+from neuralgebra.fitting.contradictions import Contradiction, contradictions
+from neuralgebra.fitting.groups import Group
+from neuralgebra.fitting.operators import VALUE, Operator, operator_of
+from neuralgebra.fitting.sites import distinct
+from neuralgebra.network import names
 
 __all__ = ["Group", "Observations"]
-
-
-@dataclass(frozen=True, eq=False)
-class Group:
-    """Rows with one operator.
-
-    Parameters
-    ----------
-    operator : Operator
-        What is known of f at the points.
-    points : ndarray, shape (N, n)
-        Where.
-    values : ndarray, shape (N, m)
-        What it is, for each output; NaN where it is not known.
-    weights : ndarray, shape (N, m)
-        Weight of each square, 0 where nothing is known.
-    directions : ndarray, shape (N, n), optional
-        Of derivatives along a direction of each row.
-    deviations : bool
-        Whether the weights are 1/sd²: they are not balanced against other kinds of data.
-    bound : int
-        1 where the values are lower bounds, -1 where they are upper bounds, 0 where they are equations.
-    """
-
-    operator: Operator
-    points: np.ndarray
-    values: np.ndarray
-    weights: np.ndarray
-    directions: np.ndarray | None = None
-    deviations: bool = False
-    bound: int = 0
-
-    def chosen(self, at: np.ndarray) -> Group:
-        """Return some of the rows."""
-        directions = None if self.directions is None else self.directions[at]
-        return replace(
-            self, points=self.points[at], values=self.values[at], weights=self.weights[at], directions=directions
-        )
 
 
 @dataclass(frozen=True, eq=False)
@@ -65,9 +38,16 @@ class Observations:
     input_names, output_names : tuple of str
         Names.
     groups : tuple of Group
-        Rows by operator.
+        Rows by operator; groups that hold the same array of points share it.
     notes : tuple of str
         What was found while they were read.
+
+    Raises
+    ------
+    InputError
+        When nothing is known, and for names that are not distinct.
+    ShapeError
+        When points have another number of coordinates than there are names, or values of columns.
 
     Examples
     --------
@@ -81,6 +61,13 @@ class Observations:
     output_names: tuple[str, ...]
     groups: tuple[Group, ...]
     notes: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        for group in self.groups:
+            names.checked(self.input_names, "x", group.points.shape[1], "input")
+            names.checked(self.output_names, "y", group.values.shape[1], "output")
+        if not any(group.known.any() for group in self.groups):
+            raise InputError("observations of which nothing is known received; at least one number expected.")
 
     @classmethod
     def at(
@@ -102,22 +89,22 @@ class Observations:
 
         Parameters
         ----------
-        x : array_like, shape (N, n), or (N,) for one input
-            Points.
-        values : array_like, shape (N, m), or (N,) for one output
-            What is known there; NaN where nothing is.
+        x : array_like or table, shape (N, n), or (N,) for one input
+            Points; the columns of a table give the names of the inputs.
+        values : array_like, shape (N, m), or (N,) for one output, or one number
+            What is known there; NaN, None or masked where nothing is.
         of : str, tuple of int or mapping
             "value", the name of an input for the derivative by it, "x1 x2", "x1^2", "laplacian", orders by input
             (2, 0), or a sum of such with coefficients, {"x1^2": 1.0, "x2": -3.0}.
         along : array_like, shape (N, n) or (n,), optional
-            Directions, for derivatives d^k/dt^k f(x + t v).
+            Directions v, of any length but 0, for derivatives d^k/dt^k f(x + t v).
         order : int
             k.
         output : str, optional
             Of several outputs, the one that the values are of.
-        weight : array_like, shape (N,) or (N, m), optional
+        weight : array_like, shape (N,) or (N, m), or one number, optional
             Weight of each square; 1 by default.
-        sd : array_like, shape (N,) or (N, m) or a number, optional
+        sd : array_like, shape (N,) or (N, m), or one number, optional
             Standard deviation of each value, in its unit: its weight is 1/sd², and kinds are not balanced.
         bound : {-1, 0, 1}
             1 if the values are lower bounds, -1 if they are upper bounds.
@@ -127,27 +114,36 @@ class Observations:
         Returns
         -------
         Observations
-            One group.
+            One group, with the rows of which something is known.
 
         Raises
         ------
         InputError
-            For NaN or infinity in the points, weights below 0, deviations that are not above 0, unknown names.
+            For NaN or infinity in the points, weights below 0, deviations that are not above 0, unknown names, and
+            when nothing is known.
         ShapeError
             When shapes do not fit.
+        UsageError
+            For arguments that do not go together.
+
+        Examples
+        --------
+        >>> Observations.at([[0.0, 1.0], [2.0, 3.0]], 0.0, "laplacian", weight=[1.0, 2.0])
+        <Observations of y1 by x1, x2: 2 × laplacian>
         """
-        points = _points(x)
-        inputs = _names(input_names, "x", points.shape[1])
-        column = _columns(values, len(points), "values")
-        outputs = _outputs(output_names, output, column.shape[1])
-        directions = None if along is None else _directions(along, points)
-        operator = operator_of(of, inputs) if along is None else Operator((), _order(order))
-        if output is not None:
-            column = _placed(column, outputs.index(output), len(outputs))
-        weights = _weights(weight, sd, column)
-        if bound not in (-1, 0, 1):
-            raise UsageError(f"bound={shown(bound)} received; 1 for lower bounds, -1 for upper bounds, 0 expected.")
-        return cls(inputs, outputs, (Group(operator, points, column, weights, directions, sd is not None, bound),))
+        points = points_of(x)
+        inputs = names.checked(_labels(input_names, x), "x", points.shape[1], "input")
+        labels = _labels(output_names, values) if output is None else output_names
+        values = columns_of(values, len(points))
+        weights = weights_of(weight, sd, values)
+        outputs, place = _outputs(labels, output, values.shape[1])
+        if place is not None:
+            values, weights = (_placed(a, place, len(outputs), f) for a, f in ((values, np.nan), (weights, 0.0)))
+        directions = None if along is None else directions_of(along, points)
+        group = Group(
+            _operator(of, order, along is not None, inputs), points, values, weights, directions, sd is not None, bound
+        )
+        return cls(inputs, outputs, tuple(_kept([group])))
 
     @classmethod
     def dense(
@@ -168,23 +164,23 @@ class Observations:
         ----------
         X : array_like or table, shape (N, n)
             Points; the columns of a table give the names of the inputs.
-        y : array_like, shape (N,) or (N, m), optional
-            Values; NaN or masked where they are not known.
+        y : array_like or table, shape (N,) or (N, m), optional
+            Values; NaN, None or masked where they are not known.
         dydx : array_like, shape (N, n) or (N, m, n), optional
             First derivatives.
         d2ydx2 : array_like, shape (N, n, n) or (N, m, n, n), optional
-            Second derivatives, of which each mixed one counts once.
-        sample_weight : array_like, shape (N,), optional
+            Second derivatives; a mixed one counts once, and may be given in one order or in both.
+        sample_weight : array_like, shape (N,), or one number, optional
             Weight of each point.
-        sd : array_like, shape (N,) or (N, m) or a number, optional
-            Standard deviation of the values.
+        sd : array_like, shape (N,) or (N, m), or one number, optional
+            Standard deviation of the values, in place of weights; those of derivatives are given by `at`.
         input_names, output_names : sequence of str, optional
             Names; x1, x2, … and y1, … by default.
 
         Returns
         -------
         Observations
-            A group for each derivative; they share their points.
+            A group for each derivative, which share their points: those at which something is known.
 
         Raises
         ------
@@ -192,28 +188,36 @@ class Observations:
             When nothing is known, and for numbers that are none.
         ShapeError
             When shapes do not fit.
+        UsageError
+            For sd beside weights, or without values.
+
+        Examples
+        --------
+        >>> Observations.dense([[0.0, 1.0], [2.0, 3.0]], [5.0, 6.0], [[1.0, np.nan], [np.nan, np.nan]])
+        <Observations of y1 by x1, x2: 2 × value, 1 × x1>
         """
-        inputs = input_names if input_names is not None else _labels(X)
-        points = _points(X)
-        count, n = points.shape
-        m = _outputs_of(y, dydx, d2ydx2)
-        labels = output_names if output_names is not None else _labels(y)
-        names = _names(inputs, "x", n), _names(labels, "y", m)
+        points = points_of(X)
+        m = outputs_of(y, dydx, d2ydx2)
+        inputs = names.checked(_labels(input_names, X), "x", points.shape[1], "input")
+        outputs = names.checked(_labels(output_names, y), "y", m, "output")
+        if sd is not None and (y is None or sample_weight is not None):
+            raise UsageError("sd received beside sample_weight, or without y; y with one of them expected.")
         groups = []
-        for alpha, values in _parts(y, dydx, d2ydx2, count, n, m):
-            deviation = sd if alpha == () else None
-            weights = _weights(None if deviation is not None else sample_weight, deviation, values)
+        for alpha, values in partials_of(y, dydx, d2ydx2, (len(points), points.shape[1]), m):
+            deviation = None if alpha else sd
+            weights = weights_of(sample_weight, deviation, values)
             groups.append(Group(Operator(((alpha, 1.0),)), points, values, weights, None, deviation is not None))
-        if not any(np.isfinite(g.values).any() for g in groups):
-            raise InputError("points received at which nothing is known; y, dydx or d2ydx2 with a number expected.")
-        return cls(*names, tuple(groups))
+        return cls(inputs, outputs, tuple(_kept(groups)))
 
     def __add__(self, other: object) -> Observations:
         if not isinstance(other, Observations):
             return NotImplemented
         if (self.input_names, self.output_names) != (other.input_names, other.output_names):
             theirs, ours = (shown(f"{', '.join(o.output_names)} by {', '.join(o.input_names)}") for o in (other, self))
-            raise InputError(f"observations of {theirs} received; of {ours} expected.")
+            raise InputError(
+                f"observations of {theirs} received; of {ours} expected.\nName inputs and outputs alike, with "
+                "input_names= and output_names=."
+            )
         return replace(self, groups=self.groups + other.groups, notes=self.notes + other.notes)
 
     def __repr__(self) -> str:
@@ -225,7 +229,7 @@ class Observations:
         """How many numbers are known, by what they are."""
         found: Counter[str] = Counter()
         for g in self.groups:
-            found[g.operator.kind(self.input_names)] += int(np.isfinite(g.values).sum())
+            found[g.kind(self.input_names)] += int(g.known.sum())
         return dict(found)
 
     @property
@@ -233,212 +237,164 @@ class Observations:
         """How many numbers are known."""
         return sum(self.kinds.values())
 
+    @property
+    def rows(self) -> int:
+        """How many rows there are in all groups."""
+        return sum(len(g.points) for g in self.groups)
+
     @cached_property
-    def _arrays(self) -> list[np.ndarray]:
-        """The different arrays of points."""
-        return list({id(g.points): g.points for g in self.groups}.values())
+    def _shared(self) -> tuple[list[np.ndarray], list[int]]:
+        """The different arrays of points, and which one each group has."""
+        arrays = {id(g.points): g.points for g in self.groups}
+        order = {key: place for place, key in enumerate(arrays)}
+        return list(arrays.values()), [order[id(g.points)] for g in self.groups]
 
     @property
     def points(self) -> np.ndarray:
         """All points, (N, n); groups that share their points count once."""
-        return np.concatenate(self._arrays)
+        return np.concatenate(self._shared[0])
 
     @cached_property
-    def _sites(self) -> tuple[np.ndarray, dict[int, np.ndarray]]:
-        """The distinct points, and the place of each row of each array among them."""
-        distinct, places = np.unique(self.points, axis=0, return_inverse=True)
-        ends = itertools.pairwise(itertools.accumulate((len(a) for a in self._arrays), initial=0))
-        places = places.ravel()
-        return distinct, {id(a): places[i:j] for a, (i, j) in zip(self._arrays, ends, strict=True)}
+    def _sites(self) -> tuple[np.ndarray, list[np.ndarray]]:
+        """The distinct points, and the place among them of each row of each array of points."""
+        points = self.points
+        first, places = distinct(points)
+        cuts = np.cumsum([len(a) for a in self._shared[0]])[:-1]
+        return points[first], np.split(places, cuts)
 
-    def take(self, kept: np.ndarray) -> Observations:
-        """Return all that is known at some of the distinct points, chosen by their places in ascending order."""
-        distinct, places = self._sites
-        chosen = np.zeros(len(distinct), bool)
-        chosen[kept] = True
-        rows = {key: np.flatnonzero(chosen[at]) for key, at in places.items()}
-        points = {key: a[rows[key]] for key, a in ((id(a), a) for a in self._arrays)}
-        groups = [replace(g.chosen(rows[id(g.points)]), points=points[id(g.points)]) for g in self.groups]
+    @property
+    def sites(self) -> np.ndarray:
+        """The distinct points, (D, n), in the order in which they appear."""
+        return self._sites[0]
+
+    def take(self, kept: Any) -> Observations:
+        """Return all that is known at some of the distinct points.
+
+        Parameters
+        ----------
+        kept : array_like, shape (k,) of int or (D,) of bool
+            Which of `sites`.
+
+        Returns
+        -------
+        Observations
+            As many groups, some of which may have no rows.
+
+        Raises
+        ------
+        InputError
+            When nothing is known there.
+        """
+        sites, places = self._sites
+        chosen = np.zeros(len(sites), dtype=bool)
+        chosen[np.asarray(kept)] = True
+        arrays, which = self._shared
+        rows = [np.flatnonzero(chosen[at]) for at in places]
+        points = [array[at] for array, at in zip(arrays, rows, strict=True)]
+        groups = (g.chosen(rows[i], points[i]) for g, i in zip(self.groups, which, strict=True))
         return replace(self, groups=tuple(groups))
 
     def folds(self, count: int, rng: np.random.Generator) -> list[tuple[Observations, Observations]]:
-        """Return pairs of what is fitted and what is held back: all that is known at one point goes together."""
-        order = rng.permutation(len(self._sites[0]))
-        if not 2 <= count <= len(order):
-            raise UsageError(f"{count} folds of {len(order)} points received; from 2 to their number expected.")
-        parts = np.array_split(order, count)
-        return [(self.take(np.setdiff1d(order, part)), self.take(part)) for part in parts]
+        """Return pairs of what is fitted and what is held back: all that is known at one point goes together.
+
+        Parameters
+        ----------
+        count : int
+            How many, 2 or more; each distinct point is held back once.
+        rng : numpy.random.Generator
+            What chooses.
+
+        Raises
+        ------
+        InputError
+            When there are fewer distinct points.
+        """
+        size = len(self.sites)
+        if not isinstance(count, int | np.integer) or count < 2:
+            raise UsageError(f"{shown(repr(count))} folds received; a whole number of at least 2 expected.")
+        if count > size:
+            raise InputError(f"{count} folds of {size} distinct points received; at most as many folds expected.")
+        which = np.empty(size, dtype=int)
+        which[rng.permutation(size)] = np.arange(size) * count // size
+        return [(self.take(which != k), self.take(which == k)) for k in range(count)]
 
     def split(self, fraction: float, rng: np.random.Generator) -> tuple[Observations, Observations]:
-        """Return what is fitted, and what is known at a part of the distinct points, which is held back."""
-        order = rng.permutation(len(self._sites[0]))
-        count = round(fraction * len(order))
-        if not 0 < count < len(order):
-            raise InputError(
-                f"a part of {fraction:g} of {len(order)} points received to hold back; at least one on either side "
-                "expected."
-            )
-        return self.take(order[count:]), self.take(order[:count])
+        """Return what is fitted, and what is known at a part of the distinct points, which is held back.
 
-    def contradictions(self) -> list[tuple[int, int, float]]:
-        """Return where two rows of one group say different things of one point: group, row, largest difference."""
-        found = []
-        for place, g in enumerate(self.groups):
-            if g.directions is not None or g.bound:
-                continue
-            _, first, which = np.unique(g.points, axis=0, return_index=True, return_inverse=True)
-            apart = np.nan_to_num(np.abs(g.values - g.values[first][which.ravel()])).max(1)
-            found += [(place, int(i), float(apart[i])) for i in np.flatnonzero(apart > 0)]
-        return found
+        Parameters
+        ----------
+        fraction : float
+            Of the distinct points, those that are held back; at least one on either side.
+        rng : numpy.random.Generator
+            What chooses.
 
+        Raises
+        ------
+        InputError
+            When there are fewer than two distinct points.
+        """
+        if not 0 < fraction < 1:
+            raise UsageError(f"fraction={shown(repr(fraction))} received; a number between 0 and 1 expected.")
+        size = len(self.sites)
+        if size < 2:
+            raise InputError("one distinct point received to split; at least two expected.")
+        held = np.zeros(size, dtype=bool)
+        held[rng.permutation(size)[: min(max(1, round(fraction * size)), size - 1)]] = True
+        return self.take(~held), self.take(held)
 
-# Checks -----------------------------------------------------------------------------------------------------------
+    def contradictions(self) -> tuple[Contradiction, ...]:
+        """Return where different things are said of one output at one point, in the order of groups."""
+        return contradictions(self.groups, self.input_names, self.output_names)
 
+    def constant_inputs(self) -> tuple[str, ...]:
+        """Return the names of inputs that have one value in all points."""
+        spread = np.ptp(self.points, axis=0)
+        return tuple(name for name, s in zip(self.input_names, spread, strict=True) if s == 0)
 
-def _labels(table: Any) -> list[str] | None:
-    """Return the names of the columns of a table, if it is one and they are texts."""
-    columns = getattr(table, "columns", None)
-    if columns is None or callable(columns) or not all(isinstance(c, str) for c in columns):
-        name = getattr(table, "name", None)
-        return [name] if isinstance(name, str) and hasattr(table, "to_numpy") else None
-    return list(columns)
-
-
-def _numbers(values: Any, what: str) -> np.ndarray:
-    """Return numbers as float64; what is masked as NaN."""
-    if np.ma.isMaskedArray(values):
-        values = np.ma.filled(values.astype(float), np.nan)
-    if hasattr(values, "to_numpy"):
-        values = values.to_numpy()
-    try:
-        array = np.array(values, dtype=np.float64) if not isinstance(values, np.ndarray) else values.astype(np.float64)
-    except (TypeError, ValueError):
-        raise InputError(f"{what} that are no numbers received; real numbers expected.") from None
-    if np.isinf(array).any():
-        raise InputError(f"{what} with infinity received; finite numbers expected, NaN where nothing is known.")
-    return array
+    def unknown_outputs(self) -> tuple[str, ...]:
+        """Return the names of outputs of which nothing is known."""
+        known = np.any([g.known.any(axis=0) for g in self.groups], axis=0)
+        return tuple(name for name, k in zip(self.output_names, known, strict=True) if not k)
 
 
-def _points(x: Any) -> np.ndarray:
-    points = _numbers(x, "points")
-    points = points[:, None] if points.ndim == 1 else points
-    if points.ndim != 2 or 0 in points.shape:
-        raise ShapeError(f"points of shape {points.shape} received; (N, n) expected, at least one row and one input.")
-    if np.isnan(points).any():
-        row, column = np.argwhere(np.isnan(points))[0]
-        raise InputError(f"NaN received in row {row + 1}, column {column + 1} of the points; finite numbers expected.")
-    return points
+def _labels(given: Any, table: Any) -> Any:
+    return labels_of(table) if given is None else given
 
 
-def _columns(values: Any, count: int, what: str) -> np.ndarray:
-    array = _numbers(values, what)
-    array = array[:, None] if array.ndim == 1 else array
-    if array.ndim != 2 or len(array) != count or not array.shape[1]:
-        raise ShapeError(
-            f"{what} of shape {array.shape} received for {count} points; ({count},) or ({count}, m) expected."
-        )
-    return array
-
-
-def _names(given: Any, prefix: str, size: int) -> tuple[str, ...]:
-    names = tuple(default(prefix, size) if given is None else given)
-    if len(names) != size or len(set(names)) != size or not all(isinstance(n, str) and n for n in names):
-        raise InputError(f"names {shown(', '.join(map(str, names)))} received; {size} different ones expected.")
-    return names
-
-
-def _outputs(given: Any, output: str | None, columns: int) -> tuple[str, ...]:
+def _outputs(given: Any, output: str | None, columns: int) -> tuple[tuple[str, ...], int | None]:
+    """Return the names of the outputs, and the place of the one that is meant."""
     if output is None:
-        return _names(given, "y", columns)
-    names = _names(given, "y", len(given)) if given is not None else (output,)
-    if output not in names or columns != 1:
+        return names.checked(given, "y", columns, "output"), None
+    known = names.checked([output] if given is None else given, "y", 1 if given is None else len(given), "output")
+    if output not in known or columns != 1:
         raise InputError(
-            f"output={shown(output)!r} with {columns} columns received; one of {shown(', '.join(names))}, one column."
+            f"output={shown(output)!r} with {columns} columns of values received; one column, and one of the outputs "
+            f"{shown(', '.join(known))}, expected."
         )
-    return names
+    return known, known.index(output)
 
 
-def _placed(column: np.ndarray, place: int, size: int) -> np.ndarray:
-    full = np.full((len(column), size), np.nan)
+def _placed(column: np.ndarray, place: int, size: int, rest: float) -> np.ndarray:
+    full = np.full((len(column), size), rest)
     full[:, place] = column[:, 0]
     return full
 
 
-def _order(order: Any) -> int:
-    if not isinstance(order, int | np.integer) or order < 1:
-        raise UsageError(f"order={shown(order)} received; a whole number of at least 1 expected.")
-    return int(order)
+def _operator(of: Any, order: Any, directed: bool, inputs: Sequence[str]) -> Operator:
+    if not isinstance(order, int | np.integer) or isinstance(order, bool) or order < 1:
+        raise UsageError(f"order={shown(repr(order))} received; a whole number of at least 1 expected.")
+    if not directed:
+        if order != 1:
+            raise UsageError(f"order={order} received without along=; of='x1^{order}' names a derivative by an input.")
+        return operator_of(of, inputs)
+    if of not in ("value", VALUE):
+        raise UsageError(f"of={shown(repr(of))} and along= received; one of them expected.")
+    return Operator((), int(order))
 
 
-def _directions(along: Any, points: np.ndarray) -> np.ndarray:
-    directions = _numbers(along, "directions")
-    if directions.shape not in (points.shape, points.shape[1:]):
-        raise ShapeError(
-            f"directions of shape {directions.shape} received; {points.shape} or {points.shape[1:]} expected."
-        )
-    directions = np.array(np.broadcast_to(directions, points.shape))
-    if np.isnan(directions).any() or not directions.any(1).all():
-        raise InputError("directions with NaN or of length 0 received; finite ones expected.")
-    return directions
-
-
-def _weights(weight: Any, sd: Any, values: np.ndarray) -> np.ndarray:
-    """Return the weight of each square, 0 where nothing is known."""
-    if weight is not None and sd is not None:
-        raise UsageError("weight and sd received; one of them expected: a weight is 1/sd².")
-    given = np.ones(1) if weight is None and sd is None else _numbers(weight if sd is None else sd, "weights")
-    if sd is not None:
-        if not (given > 0).all():
-            raise InputError("standard deviations that are not above 0 received; positive numbers expected.")
-        given = 1 / given**2
-    if np.isnan(given).any() or (given < 0).any():
-        raise InputError("weights below 0 or NaN received; numbers of at least 0 expected.")
-    given = given[:, None] if given.ndim == 1 and len(given) == len(values) else given
-    try:
-        full = np.broadcast_to(given, values.shape)
-    except ValueError:
-        raise ShapeError(
-            f"weights of shape {given.shape} received; {values.shape[:1]} or {values.shape} expected."
-        ) from None
-    return np.where(np.isfinite(values), full, 0.0)
-
-
-# Dense arrays -----------------------------------------------------------------------------------------------------
-
-
-def _outputs_of(y: Any, dydx: Any, d2ydx2: Any) -> int:
-    """Return the number of outputs that arrays speak of."""
-    shapes = [(np.shape(a), axes) for a, axes in ((y, 1), (dydx, 2), (d2ydx2, 3)) if a is not None]
-    if not shapes:
-        raise InputError("points received at which nothing is known; y, dydx or d2ydx2 expected.")
-    shape, axes = shapes[0]
-    return int(shape[1]) if len(shape) > axes else 1
-
-
-def _parts(y: Any, dydx: Any, d2ydx2: Any, count: int, n: int, m: int) -> Iterator[tuple[tuple[int, ...], np.ndarray]]:
-    """Yield each multi-index with the values, (N, m)."""
-    pairs: Iterable[tuple[str, Any, tuple[int, ...]]] = (("y", y, ()), ("dydx", dydx, (n,)), ("d2ydx2", d2ydx2, (n, n)))
-    for name, given, axes in pairs:
-        if given is None:
-            continue
-        array = _numbers(given, name)
-        if array.shape not in ((count, m, *axes), (count, *axes) if m == 1 else None):
-            wanted = f"{(count, *axes)} or {(count, m, *axes)}" if m == 1 else f"{(count, m, *axes)}"
-            raise ShapeError(f"{name} of shape {array.shape} received; {wanted} expected.")
-        array = array.reshape(count, m, *axes)
-        for alpha in itertools.combinations_with_replacement(range(n), len(axes)):
-            key: Any = (..., *alpha)
-            values = array[key]
-            if len(set(alpha)) > 1:
-                key = (..., *alpha[::-1])
-                values = _symmetric(values, array[key], name)
-            if np.isfinite(values).any() or not alpha:
-                yield alpha, np.ascontiguousarray(values)
-
-
-def _symmetric(one: np.ndarray, other: np.ndarray, name: str) -> np.ndarray:
-    """Return mixed derivatives, of which either order may be missing."""
-    both = np.isfinite(one) & np.isfinite(other)
-    if not np.allclose(one[both], other[both], rtol=1e-6, atol=1e-9 * np.abs(one[both]).max(initial=0.0)):
-        raise InputError(f"{name} that is not symmetric received; equal mixed derivatives in either order expected.")
-    return np.where(np.isfinite(one), one, other)
+def _kept(groups: Sequence[Group]) -> Iterable[Group]:
+    """Yield groups of one array of points without the rows of which no group knows anything, read-only."""
+    kept = np.any([g.known.any(axis=1) for g in groups], axis=0) if groups else np.ones(0, bool)
+    points = groups[0].points[kept] if not kept.all() else groups[0].points if groups else None
+    for group in groups:
+        yield (group if kept.all() else group.chosen(np.flatnonzero(kept), points)).frozen()

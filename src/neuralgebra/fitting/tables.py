@@ -2,21 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import replace
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 
-from neuralgebra.errors import InputError, shown
+from neuralgebra.errors import InputError, UsageError, shown
 from neuralgebra.files.columns import Columns, read_columns
-from neuralgebra.fitting.observations import Group, Observations
-from neuralgebra.fitting.operators import Operator, operator_of
+from neuralgebra.files.csv_columns import Texts
+from neuralgebra.fitting.arrays import merged
+from neuralgebra.fitting.groups import Group
+from neuralgebra.fitting.observations import Observations
+from neuralgebra.fitting.operators import VALUE, Operator, operator_of
+from neuralgebra.fitting.sites import distinct
+from neuralgebra.fitting.wide import Wide, spoken_of
 
 __all__ = ["read_observations"]
 
 _LONG = ("output", "derivative", "value", "weight", "sd")
 """Columns of long tables that are no coordinates."""
+
+Names = list[str] | None
 
 
 def read_observations(
@@ -27,133 +34,242 @@ def read_observations(
     Parameters
     ----------
     source : str, os.PathLike, data frame or mapping
-        A file, CSV or Parquet, or a table in memory. Long: the coordinates of a point, "value", and where they are
-        needed "output", "derivative" ("", "value", "x1", "x1 x2", "x1^2", "laplacian"), "weight" or "sd". Wide: inputs,
-        outputs y and derivatives "dy/dx1", "d2y/dx1^2", "d2y/dx1 dx2".
+        A file, CSV or Parquet, "-" for CSV from standard input, or a table in memory.
     inputs : sequence of str, optional
-        Names of the inputs; by default all columns that are nothing else.
+        Columns that are inputs; by default all that have no other part. What is named here is nothing else.
     outputs : sequence of str, optional
-        Names of the outputs; by default those that the table names, or, in a wide one, those that derivatives speak of,
-        else the last column.
+        Names of the outputs; by default those that a long table names, or y1; in a wide one those whose derivatives are
+        there, else the last column.
 
     Returns
     -------
     Observations
-        A group for each operator; empty cells are left out.
+        A group for each operator; the notes say what was found and what was left out.
 
     Raises
     ------
     LoadError
-        For a cell that is no number.
+        For a cell that is no number; the message names row and column.
     InputError
-        For derivatives by what is no input, and for columns that are missing.
+        For derivatives by what is no input, for columns that are missing, and when nothing is known.
+
+    Notes
+    -----
+    A long table has a column "value", and the coordinates of its points. Columns "output", "derivative" ("" or "value",
+    "x1", "x1 x2", "x1^2 x2", "laplacian"), "weight" or "sd" are there where they are needed. A wide table has columns
+    of inputs, outputs and derivatives "dy/dx1", "d2y/dx1 dx2", "d2y/dx1^2", as `neuralgebra diff` names them; it has no
+    weights. Empty cells and NaN are values that are not known.
+
+    Examples
+    --------
+    >>> read_observations({"x": [0.0, 1.0, 1.0], "derivative": ["", "", "x"], "value": [0.0, 1.0, 2.0]})
+    <Observations of y1 by x: 2 × value, 1 × x>
+    >>> read_observations({"x": [0.0, 1.0], "y": [0.0, 1.0], "dy/dx": [np.nan, 2.0]})
+    <Observations of y by x: 2 × value, 1 × x>
     """
-    columns = read_columns(source)
-    for name in [*(inputs or ()), *(outputs or ())]:
-        if name not in columns.names and not (name in (outputs or ()) and "output" in columns.names):
-            raise InputError(f"column {shown(name)!r} missing; {shown(', '.join(columns.names), 200)} received.")
-    long = "value" in columns.names and "value" not in (*(inputs or ()), *(outputs or ()))
-    read = _long if long else _wide
-    found = read(columns, list(inputs) if inputs else None, list(outputs) if outputs else None)
+    known, said = _listed(inputs, "inputs"), _listed(outputs, "outputs")
+    columns = read_columns(source, texts=("output", "derivative"))
+    _check_given(columns, known, said)
+    found = (_long if _is_long(columns, known, said) else _wide)(columns, known, said)
     return replace(found, notes=(*columns.notes, *found.notes))
 
 
-def _points(columns: Columns, names: Sequence[str]) -> np.ndarray:
+def _listed(given: Sequence[str] | None, name: str) -> Names:
+    if given is None:
+        return None
+    if isinstance(given, str) or not given or not all(isinstance(each, str) for each in given):
+        raise UsageError(f"{name}={shown(repr(given))} received; a list of names expected.")
+    return list(given)
+
+
+def _check_given(columns: Columns, inputs: Names, outputs: Names) -> None:
+    missing = [name for name in inputs or () if name not in columns.names]
+    if missing:
+        raise _missing(columns, missing[0])
+    both = [name for name in inputs or () if name in (outputs or ())]
+    if both:
+        raise InputError(f"{shown(both[0])!r} received among inputs and outputs; one of them expected.")
+
+
+def _missing(columns: Columns, name: str) -> InputError:
+    return InputError(
+        f"{columns.where}: columns {shown(', '.join(columns.names), 200)} received; {shown(name)!r} missing."
+    )
+
+
+def _is_long(columns: Columns, inputs: Names, outputs: Names) -> bool:
+    """Return whether a column "value" holds the values of all operators, and is no input or output itself."""
+    named = "value" in (*(inputs or ()), *(outputs or ()))
+    return "value" in columns.names and not named and not any(n.startswith("dvalue/d") for n in columns.names)
+
+
+def _points(columns: Columns, names: Sequence[str], kept: np.ndarray) -> np.ndarray:
+    """Return the points of the rows that are kept."""
     if not names:
-        raise InputError(f"{columns.where}: no columns of inputs received; the coordinates of the points expected.")
-    points = np.column_stack([columns.numbers(name) for name in names])
+        raise InputError(
+            f"{columns.where}: columns {shown(', '.join(columns.names), 200)} received; coordinates of points missing."
+        )
+    if "" in names:
+        raise InputError(f"{columns.where}: a column without a name received. Name it, or choose inputs= by name.")
+    points: np.ndarray = np.column_stack([columns.numbers(name) for name in names])[kept]
     if np.isnan(points).any():
         row, column = np.argwhere(np.isnan(points))[0]
-        where = f"{columns.where}: row {row + 1}, column {shown(names[column])!r}"
-        raise InputError(f"{where} is empty; every point needs all coordinates.")
+        raise columns.error(
+            int(np.flatnonzero(kept)[row]), names[column], "no number; every point needs all its coordinates."
+        )
     return points
 
 
-def _long(columns: Columns, inputs: list[str] | None, outputs: list[str] | None) -> Observations:
+# Long tables --------------------------------------------------------------------------------------------------------
+
+
+def _long(columns: Columns, inputs: Names, outputs: Names) -> Observations:
     names = inputs or [name for name in columns.names if name not in _LONG]
-    points, values = _points(columns, names), columns.numbers("value")
-    count = len(values)
-    of = columns.texts("output") if "output" in columns.names else ["y1" if outputs is None else outputs[0]] * count
-    kinds = columns.texts("derivative") if "derivative" in columns.names else [""] * count
-    known = outputs or list(dict.fromkeys(of))
-    strange = next((i for i, name in enumerate(of) if name not in known), None)
-    if strange is not None:
-        where = f"{columns.where}: row {strange + 1}"
-        raise InputError(f"{where}: output {shown(of[strange])!r}; one of {shown(', '.join(known))} expected.")
-    weights, deviations = _long_weights(columns, values)
-    operators = {kind: operator_of(kind, names) for kind in dict.fromkeys(kinds)}
-    which = np.array([list(operators).index(kind) for kind in kinds])
-    place = np.array([known.index(name) for name in of])
-    groups = []
-    for i, operator in enumerate(operators.values()):
-        at = np.flatnonzero((which == i) & np.isfinite(values))
-        if len(at):
-            groups.append(_spread(operator, points[at], place[at], values[at], weights[at], len(known), deviations))
-    return _observations(columns, names, known, groups, int(np.isnan(values).sum()))
+    parts = {name for name in _LONG if name in columns.names and name not in (inputs or ())}
+    values = columns.numbers("value")
+    kept = ~np.isnan(values)
+    points = _points(columns, names, kept)
+    said, place = _said(columns, "output" in parts, outputs, kept)
+    operators, which = _operators(columns, "derivative" in parts, names, kept)
+    weights = _weights(columns, parts, kept)
+    found = _Numbers(points, values[kept], weights, place, which)
+    groups = tuple(found.groups(operators, len(said), "sd" in parts))
+    return Observations(tuple(names), said, groups, tuple(_notes(columns, {*names, *parts}, int((~kept).sum()))))
 
 
-def _long_weights(columns: Columns, values: np.ndarray) -> tuple[np.ndarray, bool]:
-    if "sd" in columns.names:
-        deviations = columns.numbers("sd")
-        known = np.isfinite(values)
-        if not (deviations[known] > 0).all():
-            raise InputError(f"{columns.where}: standard deviations that are not above 0; positive numbers expected.")
-        return np.where(known, 1 / np.where(known, deviations, 1) ** 2, 0.0), True
-    weights = columns.numbers("weight") if "weight" in columns.names else np.ones(len(values))
-    weights = np.where(np.isnan(weights), 1.0, weights)
-    if (weights < 0).any():
-        raise InputError(f"{columns.where}: weights below 0; numbers of at least 0 expected.")
-    return weights, False
+def _notes(columns: Columns, used: set[str], empty: int) -> Iterator[str]:
+    if empty:
+        yield f"{empty} empty values left out"
+    rest = [name for name in columns.names if name not in used]
+    if rest:
+        yield f"columns left out: {shown(', '.join(rest), 200)}"
 
 
-def _spread(
-    operator: Operator, points: np.ndarray, place: np.ndarray, values: np.ndarray, weights: np.ndarray, m: int, sd: bool
-) -> Group:
-    """Return rows of single outputs as a group with a column for each."""
-    full, sizes = np.full((len(points), m), np.nan), np.zeros((len(points), m))
-    rows = np.arange(len(points))
-    full[rows, place], sizes[rows, place] = values, weights
-    return Group(operator, points, full, sizes, None, sd)
+def _said(columns: Columns, named: bool, outputs: Names, kept: np.ndarray) -> tuple[tuple[str, ...], np.ndarray]:
+    """Return the names of the outputs, and the place of each row's one among them."""
+    if not named:
+        if outputs is not None and len(outputs) != 1:
+            raise InputError(
+                f"{columns.where}: outputs {shown(', '.join(outputs))} received without a column 'output'; one "
+                "expected."
+            )
+        return tuple(outputs or ["y1"]), np.zeros(int(kept.sum()), dtype=int)
+    texts = columns.texts("output")
+    known = tuple(outputs or [text for text in texts.distinct if text])
+    for code, text in enumerate(texts.distinct):
+        if text not in known and (texts.codes[kept] == code).any():
+            raise columns.error(
+                _row(texts, code, kept), "output", f"{shown(text)!r}; one of {shown(', '.join(known), 200)} expected."
+            )
+    places = np.array([known.index(text) if text in known else -1 for text in texts.distinct])
+    return known, places[texts.codes[kept]]
 
 
-def _wide(columns: Columns, inputs: list[str] | None, outputs: list[str] | None) -> Observations:
-    spoken = {name: parts for name in columns.names if (parts := _derivative(name)) is not None}
-    known = outputs or list(dict.fromkeys(base for base, _ in spoken.values()))
-    if not known:
-        known = [n for n in columns.names if n not in (inputs or ()) and n not in ("weight", "sd")][-1:]
-    spoken = {name: parts for name, parts in spoken.items() if parts[0] in known and name not in (inputs or ())}
-    names = inputs or [n for n in columns.names if n not in known and n not in spoken and n not in ("weight", "sd")]
-    points = _points(columns, names)
-    weights, deviations = _long_weights(columns, np.zeros(len(points)))
-    table: dict[Operator, np.ndarray] = {}
-    empty = 0
-    for name, (base, kind) in {**{n: (n, "") for n in known if n in columns.names}, **spoken}.items():
-        values = columns.numbers(name)
-        empty += int(np.isnan(values).sum())
-        full = table.setdefault(operator_of(kind, names), np.full((len(points), len(known)), np.nan))
-        full[:, known.index(base)] = values
-    groups = [
-        Group(op, points, v, np.where(np.isfinite(v), weights[:, None], 0.0), None, deviations)
-        for op, v in table.items()
-    ]
-    return _observations(columns, names, known, groups, empty)
+def _row(texts: Texts, code: int, kept: np.ndarray) -> int:
+    return int(np.argmax((texts.codes == code) & kept))
 
 
-def _derivative(name: str) -> tuple[str, str] | None:
-    """Return output and operator that the name of a column speaks of: "d2y/dx1 dx2" is ("y", "x1 x2")."""
-    upper, slash, lower = name.partition("/")
-    if not slash or not upper.startswith("d") or not lower.startswith("d"):
-        return None
-    digits = len(upper[1:]) - len(upper[1:].lstrip("0123456789"))
-    base = upper[1 + digits :].lstrip("^ ")
-    parts = [part[1:] for part in lower.split() if part.startswith("d")]
-    return (base, " ".join(parts)) if base and len(parts) == len(lower.split()) else None
+def _operators(
+    columns: Columns, named: bool, names: Sequence[str], kept: np.ndarray
+) -> tuple[list[Operator], np.ndarray]:
+    """Return the operators, and the place of each row's one among them."""
+    if not named:
+        return [VALUE], np.zeros(int(kept.sum()), dtype=int)
+    texts = columns.texts("derivative")
+    used = np.unique(texts.codes[kept])
+    found: dict[Operator, int] = {}
+    places = np.zeros(len(texts.distinct), dtype=int)
+    for code in used:
+        try:
+            operator = operator_of(texts.distinct[code], names)
+        except InputError as error:
+            raise columns.error(_row(texts, int(code), kept), "derivative", str(error)) from None
+        places[code] = found.setdefault(operator, len(found))
+    return list(found), places[texts.codes[kept]]
 
 
-def _observations(
-    columns: Columns, names: Sequence[str], outputs: Sequence[str], groups: Sequence[Group], empty: int
-) -> Observations:
-    if not any(np.isfinite(g.values).any() for g in groups):
-        raise InputError(f"{columns.where}: no number of any output received; values or derivatives expected.")
-    notes = (f"{empty} empty cells left out",) if empty else ()
-    return Observations(tuple(names), tuple(outputs), tuple(groups), notes)
+def _weights(columns: Columns, parts: set[str], kept: np.ndarray) -> np.ndarray:
+    """Return the weight of each row that is kept."""
+    if {"weight", "sd"} <= parts:
+        raise InputError(f"{columns.where}: columns 'weight' and 'sd' received; one of them expected.")
+    name = next((name for name in ("weight", "sd") if name in parts), None)
+    if name is None:
+        return np.ones(int(kept.sum()))
+    given = columns.numbers(name)[kept]
+    with np.errstate(all="ignore"):
+        weights = given if name == "weight" else np.where(given > 0, 1 / given**2, np.nan)
+    good = np.isfinite(weights) & (weights >= 0) & ((weights > 0) | (name == "weight"))
+    if not good.all():
+        row = int(np.argmin(good))
+        found = "an empty cell" if np.isnan(given[row]) else str(given[row])
+        least = "at least 0" if name == "weight" else "above 0, whose square is a double,"
+        raise columns.error(int(np.flatnonzero(kept)[row]), name, f"{found}; a number {least} expected.")
+    return weights
+
+
+@dataclass(frozen=True)
+class _Numbers:
+    """Single numbers: points (N, n), and for each number its value, weight, and places of output and operator."""
+
+    points: np.ndarray
+    values: np.ndarray
+    weights: np.ndarray
+    output: np.ndarray
+    operator: np.ndarray
+
+    def groups(self, operators: Sequence[Operator], m: int, deviations: bool) -> Iterator[Group]:
+        """Yield a group for each operator: what is said of one point, for different outputs, is one row.
+
+        Groups with the same points share them.
+        """
+        first, site = distinct(self.points)
+        row = site + len(first) * _repetition((site * len(operators) + self.operator) * m + self.output)
+        shared: dict[bytes, np.ndarray] = {}
+        for place, operator in enumerate(operators):
+            at = np.flatnonzero(self.operator == place)
+            keys, rows = np.unique(row[at], return_inverse=True)
+            points = shared.setdefault(keys.tobytes(), self.points[first[keys % len(first)]])
+            values, weights = np.full((len(keys), m), np.nan), np.zeros((len(keys), m))
+            values[rows, self.output[at]] = self.values[at]
+            weights[rows, self.output[at]] = self.weights[at]
+            yield Group(operator, points, values, weights, None, deviations).frozen()
+
+
+def _repetition(keys: np.ndarray) -> np.ndarray:
+    """Return how often each key has come before."""
+    order = np.argsort(keys, kind="stable")
+    starts = np.flatnonzero(np.diff(keys[order], prepend=-1))
+    before = np.empty(len(keys), dtype=int)
+    before[order] = np.arange(len(keys)) - np.repeat(starts, np.diff(starts, append=len(keys)))
+    return before
+
+
+# Wide tables --------------------------------------------------------------------------------------------------------
+
+
+def _wide(columns: Columns, inputs: Names, outputs: Names) -> Observations:
+    wide = spoken_of(columns.names, inputs, outputs, columns.where)
+    said = [n for n in wide.outputs if n not in columns.names and n not in {o for o, _ in wide.parts.values()}]
+    if said:
+        raise _missing(columns, said[0])
+    found = _tables(columns, wide)
+    known = np.any([~np.isnan(values).all(axis=1) for values in found.values()], axis=0)
+    points = _points(columns, wide.inputs, known)
+    groups = tuple(
+        Group(operator, points, v[known], (~np.isnan(v[known])).astype(float)).frozen()
+        for operator, v in found.items()
+        if not np.isnan(v).all()
+    )
+    used = {*wide.inputs, *wide.parts}
+    empty = sum(int(np.isnan(columns.numbers(name)).sum()) for name in wide.parts)
+    return Observations(tuple(wide.inputs), tuple(wide.outputs), groups, tuple(_notes(columns, used, empty)))
+
+
+def _tables(columns: Columns, wide: Wide) -> dict[Operator, np.ndarray]:
+    """Return the values of each operator, (rows, m)."""
+    found: dict[Operator, np.ndarray] = {}
+    for name, (output, alpha) in wide.parts.items():
+        values, place = columns.numbers(name), wide.outputs.index(output)
+        table = found.setdefault(Operator(((alpha, 1.0),)), np.full((len(values), len(wide.outputs)), np.nan))
+        table[:, place] = merged(table[:, place], values, f"{columns.where}: {shown(name)!r}")
+    return found
