@@ -200,7 +200,7 @@ def _plain(name: str, column: Any) -> Any:
     if array.ndim != 1:
         raise ShapeError(f"column {shown(name)!r} of shape {array.shape} received; (rows,) expected.")
     if array.dtype.kind not in "biuf":
-        return list(array)
+        return array.tolist() if array.dtype.kind in "OU" else list(array)
     return np.where(False if mask is None else mask, np.nan, array.astype(np.float64))
 
 

@@ -16,6 +16,7 @@ DELIMITERS = ("\t", ";", ",")  # a comma may be a decimal comma between semicolo
 
 
 def decoded(data: bytes, where: str) -> str:
+    """Return the text of UTF-8 bytes, without a byte order mark."""
     if data.startswith((b"\xff\xfe", b"\xfe\xff")):
         raise LoadError(f"{where}: UTF-16 text received; UTF-8 expected.\nSave the table as CSV UTF-8.")
     if b"\0" in data:

@@ -286,8 +286,7 @@ class Observations:
             When nothing is known there.
         """
         sites, places = self._sites
-        chosen = np.zeros(len(sites), dtype=bool)
-        chosen[np.asarray(kept)] = True
+        chosen = _mask(kept, len(sites))
         arrays, which = self._shared
         rows = [np.flatnonzero(chosen[at]) for at in places]
         points = [array[at] for array, at in zip(arrays, rows, strict=True)]
@@ -390,6 +389,18 @@ def _operator(of: Any, order: Any, directed: bool, inputs: Sequence[str]) -> Ope
     if of not in ("value", VALUE):
         raise UsageError(f"of={shown(repr(of))} and along= received; one of them expected.")
     return Operator((), int(order))
+
+
+def _mask(kept: Any, size: int) -> np.ndarray:
+    chosen, places = np.zeros(size, dtype=bool), np.asarray(kept)
+    try:
+        chosen[places if places.size else np.empty(0, dtype=int)] = True
+    except IndexError:
+        raise InputError(
+            f"{shown(repr(kept))} received for places of {size} distinct points; whole numbers below {size}, or a "
+            "truth value for each, expected."
+        ) from None
+    return chosen
 
 
 def _kept(groups: Sequence[Group]) -> Iterable[Group]:

@@ -68,7 +68,7 @@ def read_observations(
     <Observations of y by x: 2 × value, 1 × x>
     """
     known, said = _listed(inputs, "inputs"), _listed(outputs, "outputs")
-    columns = read_columns(source, texts=("output", "derivative"))
+    columns = read_columns(source, texts={"output", "derivative"} - {*(known or ()), *(said or ())})
     _check_given(columns, known, said)
     found = (_long if _is_long(columns, known, said) else _wide)(columns, known, said)
     return replace(found, notes=(*columns.notes, *found.notes))
@@ -139,7 +139,7 @@ def _long(columns: Columns, inputs: Names, outputs: Names) -> Observations:
 
 def _notes(columns: Columns, used: set[str], empty: int) -> Iterator[str]:
     if empty:
-        yield f"{empty} empty values left out"
+        yield f"{empty} empty value{'s' * (empty > 1)} left out"
     rest = [name for name in columns.names if name not in used]
     if rest:
         yield f"columns left out: {shown(', '.join(rest), 200)}"
