@@ -451,10 +451,11 @@ def test_contradictions() -> None:
     x = [[0.0, 1.0], [-0.0, 1.0], [2.0, 2.0], [2.0, 2.0], [0.0, 1.0]]
     known = at(x, [1.0, 3.0, 5.0, 5.0, 1.0]) + at(x[:1], 2.0) + at(x, [1.0, 1.0, 7.0, NAN, 1.0], "x1")
     known += at(x, [1.0, 9.0, 1.0, 1.0, 1.0], bound=1)
+    known += at(x, [1.0, 9.0, 1.0, 1.0, 1.0], "x2", bound=1)
     assert [(c.kind, c.output, c.point, c.values) for c in known.contradictions()] == [
         ("value", "y1", (0.0, 1.0), (1.0, 2.0, 3.0))
     ]
-    assert known.numbers == 5 + 1 + 4 + 5
+    assert known.numbers == 5 + 1 + 4 + 5 + 5
 
 
 def test_contradictions_along_directions_and_by_output() -> None:

@@ -201,7 +201,7 @@ def test_repeated_rows_stay() -> None:
 
 
 def test_outputs_of_a_long_table(tmp_path: Path) -> None:
-    text = "x,output,value\n1,b,2\n1,a,3\n"
+    text = "x,output,value\n1,b,2\n1,a,3\n2,b ,4\n"
     assert read(text, tmp_path).output_names == ("b", "a")
     found = read(text, tmp_path, outputs=["a", "b", "c"])
     assert found.output_names == ("a", "b", "c")
@@ -233,6 +233,8 @@ WIDE: list[tuple[str, dict[str, Any], list[str], list[str], set[str]]] = [
     ("weight,sd,power,price", {}, ["weight", "sd", "power"], ["price"], {"value"}),
     ("output,derivative,y", {}, ["output", "derivative"], ["y"], {"value"}),
     ("a/b,c,dc/da/b", {}, ["a/b"], ["c"], {"value", "a/b"}),
+    ("x,b/dx,da/db/dx", {"inputs": ["x", "b/dx"]}, ["x", "b/dx"], ["a"], {"b/dx"}),
+    ("x,b/dx,da/db/dx", {"inputs": ["x", "b/dx"], "outputs": ["a/db"]}, ["x", "b/dx"], ["a/db"], {"x"}),
 ]
 
 
@@ -419,6 +421,7 @@ def test_columns_of_many_kinds() -> None:
     kinds: list[Any] = [
         np.ma.masked_array([1, 2, 3], [False, True, False]), [1, None, 3], [True, None, 3], np.array(y, np.float32),
         pandas.array([1, None, 3], dtype="Int64"), pandas.Series(y), np.array([1, None, 3], object), tuple(y),
+        [1, pandas.NA, 3], pandas.Series([1, pandas.NA, 3], dtype=object),
     ]  # fmt: skip
     for cells in kinds:
         found = read_observations({" x": range(3), "y ": cells})
