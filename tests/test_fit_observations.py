@@ -212,6 +212,8 @@ REFUSED: list[tuple[Call, type[NeuralgebraError], str]] = [
     (lambda: dense(X, None, np.full((3, 2), NAN)), InputError, "nothing is known"),
     (lambda: dense(X), InputError, "y, dydx or d2ydx2"),
     (lambda: at(X, Y, weight=[1, -1, 1]), InputError, "weights: -1.0 received in row 2, column 1; numbers of at least"),
+    (lambda: at(X, Y, weight=0), InputError, "weights received that are all zero"),
+    (lambda: dense(X, [1, NAN, NAN], sample_weight=[0, 1, 1]), InputError, "weights received that are all zero"),
     (lambda: at(X, Y, weight=[1, NAN, 1]), InputError, "weights: nan received in row 2"),
     (lambda: at(X, Y, weight=[1, np.inf, 1]), InputError, "weights: inf received in row 2"),
     (lambda: at(X, Y, weight=[1, 2]), ShapeError, "weights of shape (2,) received; (3,) or (3, 1)"),
@@ -308,7 +310,9 @@ def arrays(draw: st.DrawFn) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndar
     for part in parts:
         part[rng.random(part.shape) < gaps] = np.nan
     parts[0][0, 0] = 1.0
-    return x, *parts, rng.uniform(0, 2, count).round(1)
+    weights = rng.uniform(0, 2, count).round(1)
+    weights[0] = 1.5
+    return x, *parts, weights
 
 
 def by_loops(x: Any, y: Any, dydx: Any, d2ydx2: Any, weights: Any) -> list[Any]:

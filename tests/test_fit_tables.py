@@ -334,6 +334,7 @@ BAD_CSV: list[tuple[str | bytes, type[NeuralgebraError], list[str]]] = [
     ("x,value,sd\n1,2,0\n", LoadError, ["line 2", "'sd'", "0.0; a number above 0"]),
     ("x,value,sd\n1,2,1e-200\n", LoadError, ["line 2", "'sd'", "1e-200"]),
     ("x,value,sd,weight\n1,2,1,1\n", InputError, ["'weight' and 'sd'"]),
+    ("x,value,weight\n1,2,0\n1,,5\n", InputError, ["all zero"]),
     ("x,value,weight\n1,2,red\n", LoadError, ["line 2", "'weight'", "'red'"]),
 ]  # fmt: skip
 

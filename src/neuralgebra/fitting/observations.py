@@ -406,6 +406,8 @@ def _mask(kept: Any, size: int) -> np.ndarray:
 def _kept(groups: Sequence[Group]) -> Iterable[Group]:
     """Yield groups of one array of points without the rows of which no group knows anything, read-only."""
     kept = np.any([g.known.any(axis=1) for g in groups], axis=0) if groups else np.ones(0, bool)
+    if kept.any() and not any(g.weights.any() for g in groups):
+        raise InputError("weights received that are all zero; at least one above zero expected.")
     points = groups[0].points[kept] if not kept.all() else groups[0].points if groups else None
     for group in groups:
         yield (group if kept.all() else group.chosen(np.flatnonzero(kept), points)).frozen()

@@ -19,7 +19,8 @@ State = Mapping[str, np.ndarray]
 """Everything a solver remembers, arrays of float64, float32, int64 or bool only, numbers with shape ().
 
 Always there: ``theta``, (P,) float64, the point the solver stands for; ``loss``, its loss; ``rounds`` and
-``evaluations`` so far.
+``evaluations`` so far. Perhaps ``current``, the present loss of a solver whose ``theta`` is its best point, and
+``score``, by which points are compared in place of the loss.
 """
 
 

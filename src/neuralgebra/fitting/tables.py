@@ -132,6 +132,8 @@ def _long(columns: Columns, inputs: Names, outputs: Names) -> Observations:
     said, place = _said(columns, "output" in parts, outputs, kept)
     operators, which = _operators(columns, "derivative" in parts, names, kept)
     weights = _weights(columns, parts, kept)
+    if len(weights) and not weights.any():
+        raise InputError(f"{columns.where}: weights received that are all zero; at least one above zero expected.")
     found = _Numbers(points, values[kept], weights, place, which)
     groups = tuple(found.groups(operators, len(said), "sd" in parts))
     return Observations(tuple(names), said, groups, tuple(_notes(columns, {*names, *parts}, int((~kept).sum()))))
