@@ -58,7 +58,7 @@ def made(name: str, function: str = "tanh", seed: int = 0, **options: Any) -> tu
 def by_loops(objective: Objective, theta: np.ndarray) -> float:
     """Add up the loss one number at a time, every derivative asked of the network by itself."""
     total, f = 0.0, objective.layout.network(theta)
-    for rows in objective.rows:
+    for rows in objective.parts:
         for p, x in enumerate(rows.points):
             for t, mix in enumerate(rows.mixing):
                 result = np.zeros(f.output_size)

@@ -77,7 +77,7 @@ class Adam:
         best, least = (theta, loss) if better else (known["theta"], float(known["loss"]))
         return state(
             best, least, known, evaluations=count * per_epoch + 1, epochs=epochs + count, steps=steps, present=theta,
-            first=first, second=second,
+            first=first, second=second, current=loss,
         )  # fmt: skip
 
     def _move(self, g: np.ndarray, first: np.ndarray, second: np.ndarray, step: int, steps: int) -> np.ndarray:

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from neuralgebra.fitting.fit import fit, observed
+from neuralgebra.fitting.fit import fit, fit_report, observed
 from neuralgebra.fitting.report import FitReport, Kind
 from neuralgebra.fitting.solver import generator
 
@@ -24,8 +24,8 @@ class CrossValidation:
     Parameters
     ----------
     kinds : tuple of Kind
-        Each kind of data: `error` is the root mean square on the points that were fitted, `held_back` on the others, over
-        all folds.
+        Each kind of data: `error` is the root mean square on the points that were fitted, `held_back` on the others,
+        over all folds.
     reports : tuple of FitReport
         That of each fold.
     """
@@ -71,7 +71,7 @@ def cross_validate(data: Any, y: Any = None, *, folds: int = 5, **options: Any) 
     reports, rests = [], []
     for fitted, held_back in parts:
         f = fit(fitted, held_back=held_back, **options)
-        reports.append(f.fit_report())
+        reports.append(fit_report(f))
         rests.append(reports[-1].kinds)
     return CrossValidation(tuple(_pooled(kinds) for kinds in zip(*rests, strict=True)), tuple(reports))
 

@@ -5,13 +5,13 @@ Data are scaled, kinds of data balanced, a network is fitted by a solver, and th
 
 from __future__ import annotations
 
+import signal
 import warnings
 from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 
-from neuralgebra.calculus.run import single_threaded
 from neuralgebra.errors import FitWarning, InputError, UsageError
 from neuralgebra.fitting.driver import Outcome, run
 from neuralgebra.fitting.observations import Observations
@@ -48,6 +48,7 @@ def fit(
     callback: Any = None,
     progress: Any = "auto",
     held_back: Observations | None = None,
+    signals: Sequence[int] = (signal.SIGINT,),
     **options: Any,
 ) -> Network:
     """Return a network fitted to values and derivatives.
@@ -105,7 +106,9 @@ def fit(
     progress : bool or "auto"
         Whether progress is shown; by default on a terminal.
     held_back : Observations, optional
-        Observations that are not fitted but tell when to stop, in place of `validation`.
+        Observations that are not fitted; the report says how well they are met.
+    signals : sequence of int
+        Signals after the first of which the round is ended, the run is saved, and the network so far is returned.
     **options
         Of the solver, such as iterations=500 or particles=100.
 
@@ -140,11 +143,13 @@ def fit(
     task = Task.of(observations, setting, options, held_back)
     for sentence in task.warnings:
         warnings.warn(sentence, FitWarning, stacklevel=2)
-    with single_threaded():
-        outcome = run(
-            task.objective, task.solver, task.starts, seed=int(seed), workers=workers, validation=task.held_back,
-            patience=patience, limit=limit, folder=folder, callback=callback, progress=progress,
-        )  # fmt: skip
+    outcome = run(
+        task.objective, task.solver, task.starts, seed=int(seed), workers=workers, validation=task.held_back,
+        patience=patience, seconds=limit, folder=task.folder(folder), callback=callback, progress=progress,
+        signals=signals,
+    )  # fmt: skip
+    for sentence in outcome.warnings:
+        warnings.warn(sentence, FitWarning, stacklevel=2)
     network = task.network(outcome.theta)
     network.memory["fit"] = _report(task, outcome)
     return network
@@ -165,11 +170,12 @@ def observed(data: Any, y: Any = None, **others: Any) -> Observations:
 
 
 def _report(task: Task, outcome: Outcome) -> FitReport:
-    decay = outcome.state.get("decay", task.objective.decay)
+    decay = float(outcome.state["decay"]) if "decay" in outcome.state else task.objective.decay
     return FitReport(
-        task.solver.name, outcome.reason, outcome.loss, outcome.rounds, outcome.evaluations, outcome.seconds,
-        outcome.restart, task.objective.size, task.objective.numbers, float(decay), task.kinds(outcome.theta),
-        outcome.history, (), (*task.warnings, *outcome.warnings), outcome.stopped,
+        task.solver.name, outcome.reason, outcome.loss, outcome.round, outcome.evaluations, outcome.seconds,
+        outcome.restart, task.objective.size, task.objective.rows, decay, task.kinds(outcome.theta),
+        tuple(map(tuple, outcome.history.tolist())), task.observations.notes, (*task.warnings, *outcome.warnings),
+        outcome.stopped, outcome.saved,
     )  # fmt: skip
 
 

@@ -78,6 +78,7 @@ class LevenbergMarquardt:
         return state(
             theta, problem.loss(theta), iterations=0, damping=self.damping, growth=2.0, scale=np.zeros(problem.size),
             stalled=False, exact=False, gain=np.inf, decay=decay, determined=float(problem.size), met=np.inf,
+            score=np.inf,
         )  # fmt: skip
 
     def step(self, problem: Any, known: State, rng: Any) -> State:
@@ -91,6 +92,8 @@ class LevenbergMarquardt:
         gain = (before - run.loss) / before if before > 0 else 0.0
         if self.evidence:
             gain = max(gain, run.weigh())
+        else:
+            run.score = run.loss
         return run.state(known, gain)
 
     def finished(self, known: State) -> str | None:
@@ -119,6 +122,7 @@ class _Run:
         self.scale, self.exact = np.array(known["scale"]), bool(known["exact"])
         self.iterations = self.evaluations = 0
         self.stalled = False
+        self.score = float(known["score"])
         self._linearise()
 
     def _linearise(self) -> None:
@@ -136,23 +140,29 @@ class _Run:
 
     def weigh(self) -> float:
         """Move the decay to where the data make it most likely; return by how much it changed, relatively."""
-        self.matrix, old = self.matrix.copy(), self.decay
-        least = np.maximum(self.scale, _LEAST * self.scale.max()) * 1e-12
-        self.matrix[np.diag_indices_from(self.matrix)] += least
+        matrix, old, size, numbers = self.matrix.copy(), self.decay, len(self.theta), self.problem.rows
+        matrix[np.diag_indices_from(matrix)] += 1e-12 * np.maximum(self.scale, _LEAST * self.scale.max())
         try:
-            inverse = cho_solve(cho_factor(self.matrix, lower=True), np.eye(len(self.theta)))
+            factor = cho_factor(matrix, lower=True, overwrite_a=True)
         except (LinAlgError, ValueError):
+            self.score = min(self.score, self.loss)
             return 0.0
-        size, numbers = len(self.theta), self.problem.numbers
-        trace = float(np.diag(inverse) @ self.penalised)
+        trace = float(np.diag(cho_solve(factor, np.eye(size))) @ self.penalised)
         self.determined = float(np.clip(size - old * trace, 0.0, size))
-        weights = max(1e-3, self.determined - (size - self.penalised.sum()))
-        squares = float(self.theta @ (self.penalised * self.theta))
+        squares = max(float(self.theta @ (self.penalised * self.theta)), 1e-300)
         freedom = max(numbers - self.determined, 0.05 * numbers)
-        self.decay = float(
-            np.clip(weights / max(squares, 1e-300) * 2 * self.data / freedom, 1e-14 * numbers, 10.0 * numbers)
-        )
+        noise = max(2 * self.data / freedom, 1e-300)  # the variance of one residual
+        self.score = self._unlikeliness(noise, squares, 2 * float(np.log(np.diag(factor[0])).sum()))
+        weights = max(1e-3, self.determined - (size - self.penalised.sum()))
+        self.decay = float(np.clip(weights / squares * noise, 1e-14 * numbers, 10.0 * numbers))
         return abs(self.decay - old) / max(self.decay, old) * 1e-3
+
+    def _unlikeliness(self, noise: float, squares: float, logarithm: float) -> float:
+        """Return minus the logarithm of the evidence, but for constants: what points are compared by."""
+        numbers, count = self.problem.rows, float(self.penalised.sum())
+        misfit = (self.data + self.decay * squares / 2) / noise
+        volume = logarithm - len(self.theta) * np.log(noise) - count * np.log(self.decay / noise)
+        return float(misfit + (volume + numbers * np.log(noise)) / 2)
 
     def iterate(self) -> bool:
         """Take one step that lowers the loss; return whether there was one."""
@@ -162,7 +172,7 @@ class _Run:
                 self.iterations += 1
                 return True
             self.damping, self.growth = min(self.damping * self.growth, 1e300), min(self.growth * 2, 1e15)
-        if self.exact or self.matrix.shape[0] * self.problem.numbers > _QR_NUMBERS:
+        if self.exact or self.matrix.shape[0] * self.problem.rows > _QR_NUMBERS:
             self.stalled = True
             return False
         self.exact, self.damping, self.growth = True, 1e-6, 2.0
@@ -215,6 +225,6 @@ class _Run:
         return state(
             self.theta, self.loss, known, evaluations=self.evaluations,
             iterations=int(known["iterations"]) + self.iterations, damping=self.damping, growth=self.growth,
-            scale=self.scale, stalled=self.stalled, exact=self.exact, gain=gain, decay=self.decay,
-            determined=self.determined, met=np.sqrt(2 * self.data / self.problem.numbers),
+            scale=self.scale, stalled=self.stalled, exact=self.exact, gain=gain, decay=self.decay, score=self.score,
+            determined=self.determined, met=np.sqrt(2 * self.data / self.problem.rows),
         )  # fmt: skip

@@ -38,7 +38,7 @@ class Objective:
     ----------
     layout : Layout
         The network and what of it is sought.
-    rows : tuple of Rows
+    parts : tuple of Rows
         What it is compared with.
     decay : float
         λ, of the squares of all matrices.
@@ -49,14 +49,14 @@ class Objective:
     """
 
     layout: Layout
-    rows: tuple[Rows, ...]
+    parts: tuple[Rows, ...]
     decay: float = 0.0
     loss_name: str = "squares"
     limits: tuple[np.ndarray, np.ndarray] | None = None
     passes: tuple[_Pass, ...] = field(init=False, default=())
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "passes", tuple(_Pass(self.layout, r, self.loss_name) for r in self.rows))
+        object.__setattr__(self, "passes", tuple(_Pass(self.layout, r, self.loss_name) for r in self.parts))
 
     @property
     def size(self) -> int:
@@ -64,14 +64,14 @@ class Objective:
         return self.layout.size
 
     @cached_property
-    def numbers(self) -> int:
+    def rows(self) -> int:
         """How many numbers are compared with data."""
-        return int(sum(np.count_nonzero(r.weights) for r in self.rows))
+        return int(sum(np.count_nonzero(r.weights) for r in self.parts))
 
     @cached_property
     def points(self) -> int:
         """How many points there are in all passes."""
-        return sum(len(r.points) for r in self.rows)
+        return sum(len(r.points) for r in self.parts)
 
     @cached_property
     def bounds(self) -> tuple[np.ndarray, np.ndarray]:
@@ -90,7 +90,7 @@ class Objective:
 
     def with_rows(self, rows: Sequence[Rows], decay: float | None = None) -> Objective:
         """Return the same on other rows."""
-        return replace(self, rows=tuple(rows), decay=self.decay if decay is None else decay)
+        return replace(self, parts=tuple(rows), decay=self.decay if decay is None else decay)
 
     def loss(self, theta: np.ndarray) -> float:
         """Return L(θ)."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import sys
 from typing import Any
 
 import numpy as np
@@ -10,7 +11,7 @@ import numpy as np
 from neuralgebra.errors import UsageError, shown
 from neuralgebra.fitting.solver import Problem
 
-__all__ = ["DTYPES", "box", "choice", "draw", "finite_or_inf", "gained", "number", "whole"]
+__all__ = ["DTYPES", "box", "choice", "counts", "draw", "finite_or_inf", "gained", "number", "whole"]
 
 DTYPES = ("float32", "float64")
 
@@ -22,15 +23,13 @@ def whole(owner: object, names: str, least: int) -> None:
             raise _refused(owner, name, value, f"a whole number of at least {least}")
 
 
-def number(owner: object, names: str, *, zero: bool = False, most: float = math.inf) -> None:
+def number(owner: object, names: str, *, zero: bool = False, most: float = sys.float_info.max) -> None:
     """Refuse options that are not positive numbers up to `most`; `zero` allows 0."""
     for name, value in _options(owner, names):
         real = isinstance(value, int | float | np.number) and not isinstance(value, bool | np.bool_)
         if not real or not (value > 0 or (zero and value == 0)) or value > most:
-            least = "at least 0" if zero else "more than 0"
-            raise _refused(
-                owner, name, value, f"a number of {least}" + (f" and at most {most:g}" if most < math.inf else "")
-            )
+            expected = f"a number, {'at least' if zero else 'more than'} 0 and at most {most:.3g}"
+            raise _refused(owner, name, value, expected)
 
 
 def choice(owner: object, name: str, allowed: tuple[str, ...]) -> None:
@@ -58,7 +57,7 @@ def box(problem: Problem, dtype: np.dtype[Any]) -> tuple[np.ndarray, np.ndarray]
 
 def draw(rng: np.random.Generator, low: np.ndarray, high: np.ndarray, count: int) -> np.ndarray:
     """Return points of a box, (count, P), every one as likely as any other."""
-    return low + (high - low) * rng.random((count, low.size))
+    return np.asarray(low + (high - low) * rng.random((count, low.size)))
 
 
 def finite_or_inf(losses: np.ndarray) -> np.ndarray:
@@ -69,3 +68,8 @@ def finite_or_inf(losses: np.ndarray) -> np.ndarray:
 def gained(before: float, loss: float, tolerance: float) -> bool:
     """Whether a loss is less than before by more than a part of itself."""
     return before - loss > tolerance * abs(loss) if math.isfinite(loss) else False
+
+
+def counts(**numbers: int) -> dict[str, np.ndarray]:
+    """Return whole numbers as a state holds them."""
+    return {name: np.array(number, np.int64) for name, number in numbers.items()}

@@ -6,8 +6,9 @@ from typing import Any
 
 import numpy as np
 
+from neuralgebra.calculus.derivatives import hessian, jacobian, value
 from neuralgebra.errors import MissingExtra, UsageError
-from neuralgebra.fitting.fit import fit
+from neuralgebra.fitting.fit import fit, fit_report
 from neuralgebra.fitting.report import FitReport
 
 try:
@@ -101,10 +102,8 @@ class Regressor(RegressorMixin, BaseEstimator):  # type: ignore[misc]
         Regressor
             Itself.
         """
-        alone = dydx is None and d2ydx2 is None
-        options: dict[str, Any] = {"multi_output": True, "y_numeric": True} if alone else {"skip_check_array": False}
-        if alone:
-            X, y = validate_data(self, X, y, dtype=np.float64, **options)
+        if dydx is None and d2ydx2 is None:
+            X, y = validate_data(self, X, y, dtype=np.float64, multi_output=True, y_numeric=True)
         else:  # values may be missing
             X = validate_data(self, X, dtype=np.float64)
             y = np.asarray(y, dtype=np.float64)
@@ -115,13 +114,14 @@ class Regressor(RegressorMixin, BaseEstimator):  # type: ignore[misc]
             activation=self.activation, solver=self.solver, decay=self.decay, validation=self.validation,
             restarts=self.restarts, seed=_seed(self.random_state), progress=False, **given,
         )  # fmt: skip
-        self.report_: FitReport = self.network_.fit_report()
+        self.report_: FitReport = fit_report(self.network_)
         self.n_iter_ = max(1, self.report_.rounds)
         return self
 
     def predict(self, X: Any) -> np.ndarray:
         """Return the values at points, (N,) or (N, m), as those that were fitted."""
-        y = self.network_(self._points(X))
+        x = self._points(X)
+        y = value(self.network_, x)
         return np.asarray(y[:, 0] if self._single else y)
 
     def predict_derivative(self, X: Any, order: int = 1) -> np.ndarray:
@@ -139,10 +139,10 @@ class Regressor(RegressorMixin, BaseEstimator):  # type: ignore[misc]
         array, shape (N, n) or (N, m, n); (N, n, n) or (N, m, n, n)
             The derivatives, without the axis of outputs where y had none.
         """
-        x = self._points(X)
+        x = self._points(X)  # not fitted: said first
         if order not in (1, 2):
             raise UsageError(f"order={order!r} received; 1 or 2 expected. Ask network_.derivative for others.")
-        found = self.network_.jacobian(x) if order == 1 else self.network_.hessian(x)
+        found = (jacobian if order == 1 else hessian)(self.network_, x)
         return np.asarray(found[:, 0] if self._single else found)
 
     def _points(self, X: Any) -> np.ndarray:

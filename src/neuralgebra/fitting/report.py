@@ -66,6 +66,8 @@ class FitReport:
         What was found in the data, and what may be wrong.
     stopped : bool
         Whether it was stopped before its end.
+    saved : bool
+        Whether a folder holds all of it, so that the same call goes on.
     """
 
     solver: str
@@ -83,6 +85,7 @@ class FitReport:
     notes: tuple[str, ...] = ()
     warnings: tuple[str, ...] = ()
     stopped: bool = False
+    saved: bool = False
 
     def __str__(self) -> str:
         head = (

@@ -12,13 +12,14 @@ thrown back never stays there, one that stops does.
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import ClassVar
 
 import numpy as np
 
 from neuralgebra.errors import UsageError
-from neuralgebra.fitting.population import DTYPES, box, choice, draw, finite_or_inf, gained, number, whole
+from neuralgebra.fitting.population import DTYPES, box, choice, counts, draw, finite_or_inf, gained, number, whole
 from neuralgebra.fitting.solver import Problem, State
 
 __all__ = ["Swarm"]
@@ -85,7 +86,8 @@ class Swarm:
     def __post_init__(self) -> None:
         whole(self, "particles", 2)
         whole(self, "iterations neighbours patience stride", 1)
-        number(self, "spread speed")
+        number(self, "spread")
+        number(self, "speed", most=math.inf)
         number(self, "constriction", most=1)
         number(self, "cognition society tolerance collapse", zero=True)
         choice(self, "topology", ("global", "ring"))
@@ -110,7 +112,8 @@ class Swarm:
         with np.errstate(all="ignore"):
             losses = finite_or_inf(problem.losses(positions))
         flock = _Flock(self, problem, positions, velocities, positions.copy(), losses)
-        return {**flock.state(), **_counts(0, 0, 0, self.particles), "mark": np.float64(losses.min())}
+        state = flock.state()
+        return {**state, **counts(evaluations=self.particles, iterations=0, rounds=0, stalled=0), "mark": state["loss"]}
 
     def step(self, problem: Problem, state: State, rng: np.random.Generator) -> State:
         """Return the state some iterations later."""
@@ -122,10 +125,13 @@ class Swarm:
                 flock.move(rng)
         after = flock.state()
         better = gained(float(state["mark"]), float(after["loss"]), self.tolerance)
-        stalled = 0 if better else int(state["stalled"]) + moves
-        evaluations = int(state["evaluations"]) + moves * self.particles
-        counts = _counts(int(state["rounds"]) + 1, before + moves, stalled, evaluations)
-        return {**after, **counts, "mark": after["loss"] if better else state["mark"]}
+        numbers = counts(
+            evaluations=int(state["evaluations"]) + moves * self.particles,
+            iterations=before + moves,
+            rounds=int(state["rounds"]) + 1,
+            stalled=0 if better else int(state["stalled"]) + moves,
+        )
+        return {**after, **numbers, "mark": after["loss"] if better else state["mark"]}
 
     def finished(self, state: State) -> str | None:
         """Return why the search ends, or None."""
@@ -142,11 +148,6 @@ class Swarm:
 
 
 _ARRAYS = ("positions", "velocities", "places", "losses")
-
-
-def _counts(rounds: int, iterations: int, stalled: int, evaluations: int) -> dict[str, np.ndarray]:
-    counts = {"rounds": rounds, "iterations": iterations, "stalled": stalled, "evaluations": evaluations}
-    return {name: np.array(count, np.int64) for name, count in counts.items()}
 
 
 class _Flock:

@@ -11,6 +11,7 @@ import numpy as np
 
 from neuralgebra.errors import UsageError, shown
 from neuralgebra.fitting.adam import Adam
+from neuralgebra.fitting.checkpoints import Folder, fingerprint
 from neuralgebra.fitting.diagnostics import alarms
 from neuralgebra.fitting.evolution import Evolution
 from neuralgebra.fitting.initial import network_of, start
@@ -150,9 +151,7 @@ class Task:
         scaled = scaling.scaled(observations)
         factors = balance(scaled) if setting.balance and LOSSES[setting.loss].squares else {}
         parts = [balanced(scaled, factors)]
-        if held_back is not None:
-            parts.append(balanced(scaling.scaled(held_back), factors))
-        elif setting.validation:
+        if setting.validation:
             parts = list(parts[0].split(setting.validation, generator(setting.seed, 0, _VALIDATION)))
         network = network_of(
             (n, *setting.hidden, m), setting.activation, (observations.input_names, observations.output_names)
@@ -161,8 +160,25 @@ class Task:
         solver = _solver(setting, options, layout.size, parts[0], m)
         objective = _objective(layout, parts[0], setting, solver)
         rest = objective.with_rows(rows_of(parts[1]), 0.0) if len(parts) > 1 else None
-        sentences = (*alarms(scaled), *_few(objective))
+        sentences = (*_contradictions(observations), *alarms(scaled), *_few(objective))
+        if held_back is not None:
+            parts.append(balanced(scaling.scaled(held_back), factors))
         return Task(setting, observations, scaling, objective, solver, rest, factors, tuple(parts), sentences)
+
+    def folder(self, path: Any) -> Folder | None:
+        """Return where the run is kept: with what it must agree with to go on from there."""
+        if path is None:
+            return None
+        arrays = [a for g in self.observations.groups for a in (g.points, g.values, g.weights, g.directions)]
+        texts = [
+            *self.observations.input_names,
+            *self.observations.output_names,
+            *(f"{g.operator} {g.bound} {g.deviations}" for g in self.observations.groups),
+        ]
+        known = fingerprint(*(a for a in arrays if a is not None), *texts)
+        left_out = ("solver", "seed", "restarts", "workers", "patience")
+        about = {f.name: str(getattr(self.setting, f.name)) for f in dataclasses.fields(self.setting)}
+        return Folder(path, known, {k: v for k, v in about.items() if k not in left_out}, self.network)
 
     @property
     def starts(self) -> np.ndarray:
@@ -212,11 +228,21 @@ class Task:
             }
 
 
+def _contradictions(observations: Observations) -> list[str]:
+    found = observations.contradictions()
+    if not found:
+        return []
+    first, more = found[0], f", and {len(found) - 1} more" if len(found) > 1 else ""
+    point = ", ".join(f"{v:g}" for v in first.point)
+    values = ", ".join(f"{v:g}" for v in first.values[:3])
+    return [f"{first.output} ({first.kind}) at ({point}) is {values}{more}: the fit takes what lies between"]
+
+
 def _few(objective: Objective) -> list[str]:
-    if objective.numbers >= objective.size:
+    if objective.rows >= objective.size:
         return []
     return [
-        f"{objective.numbers} numbers for {objective.size} weights: many networks meet them. Fewer or smaller hidden "
+        f"{objective.rows} numbers for {objective.size} weights: many networks meet them. Fewer or smaller hidden "
         "layers, or more data, determine one."
     ]
 
