@@ -16,7 +16,7 @@ from statistics import median
 STOREYS = (
     "errors", "arithmetic", "functions", "network", "calculus", "algebra", "rewrite", "formula", "code",
     "native", "files", "fitting", "equations", "cluster", "show", "api", "__init__", "cli_support", "cli_algebra",
-    "cli", "__main__",
+    "cli_fit", "cli", "__main__",
 )
 # fmt: on
 CORE = ("arithmetic", "functions", "network", "calculus")

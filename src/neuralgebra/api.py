@@ -144,6 +144,8 @@ TOOLS = {
     "languages": "neuralgebra.code.emit:LANGUAGES",
     "picture_ending": "neuralgebra.show.picture:ending",
     "read_bytes": "neuralgebra.files.registry:read_bytes",
+    "FitWarning": "neuralgebra.errors:FitWarning",
+    "read_observations": "neuralgebra.fitting.tables:read_observations",
     "read_table": "neuralgebra.files.table:read_table",
     "summary": "neuralgebra.show.summary:summary",
     "summary_text": "neuralgebra.show.summary:summary_text",

@@ -33,7 +33,7 @@ from neuralgebra.network.bound import Bound
 from neuralgebra.network.names import default
 from neuralgebra.network.network import Network
 
-__all__ = ["accept", "added", "evaluate", "for_all", "labelled"]
+__all__ = ["accept", "added", "evaluate", "for_all", "labelled", "single_threaded"]
 
 Compute = Callable[..., Sequence[Value]]
 """(kind, points (N, n), …) -> arrays with leading axis N, or 1 where all points have the same."""
@@ -225,7 +225,13 @@ class _Target:
 
 
 def added(
-    network: Any, k: Any, compute: Compute, *arrays: Value, key: Any = None, shared: Sequence[Value] = ()
+    network: Any,
+    k: Any,
+    compute: Compute,
+    *arrays: Value,
+    key: Any = None,
+    shared: Sequence[Value] = (),
+    shares: int = _SHARES,
 ) -> list[Value]:
     """Return the sums over all points of what `compute` gives as sums over some.
 
@@ -243,6 +249,8 @@ def added(
         What computation it is: with it the steps are remembered for NumPy arrays, so that the rules are run once.
     shared : sequence of array
         Further arrays, the same for all points: weights that are not those of the network.
+    shares : int
+        Into how many parts the points are cut, at most, which threads take one after another.
 
     Returns
     -------
@@ -255,7 +263,7 @@ def added(
     if not k.numpy:
         return task(arrays)
     count = len(arrays[0])
-    size = max(-(-count // _SHARES), _ALONE // max(1, task.numbers))
+    size = max(-(-count // shares), _ALONE // max(1, task.numbers))
 
     def share(start: int) -> list[np.ndarray]:
         with quiet():

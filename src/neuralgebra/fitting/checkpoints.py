@@ -250,7 +250,7 @@ class Vault:
         return os.path.join(self.path, f"checkpoint-{number}")
 
     def _shown(self, number: int) -> str:
-        return shown(self._at(number))
+        return shown(self._at(number), 300)
 
     def _remove(self, name: str) -> None:
         with contextlib.suppress(OSError):

@@ -18,13 +18,14 @@ from typing import Any, Literal
 
 import numpy as np
 
+from neuralgebra.calculus.run import single_threaded
 from neuralgebra.errors import InputError, ResourceError, ShapeError, UsageError, shown
 from neuralgebra.fitting.checkpoints import Folder, Vault, fingerprint, opened, versions
 from neuralgebra.fitting.progress import Display, Extent, Round, display
 from neuralgebra.fitting.restarts import Job, Restart, Row, Search, Start, packed, unpacked
 from neuralgebra.fitting.signals import caught
 from neuralgebra.fitting.solver import Problem, Solver, State
-from neuralgebra.fitting.workers import Crew, crew, single_threaded
+from neuralgebra.fitting.workers import Crew, crew
 
 __all__ = ["Ending", "Outcome", "run"]
 

@@ -330,16 +330,22 @@ class _Pass:
         return evaluate(self.layout.template, _DOUBLE, x, what, *others, key=key, shared=weights)
 
     def losses(self, thetas: np.ndarray) -> np.ndarray:
-        """Return the loss of many θ, (S,)."""
+        """Return the loss of many θ, (S,): as many at a time as stay in the cache."""
         rows, kind = (self.rows.arrays, _DOUBLE) if thetas.dtype == np.float64 else (self._single_precision, _SINGLE)
-        weights, key = self.layout.unpack(np.ascontiguousarray(thetas)), ("ensemble", len(thetas), self)
-        return np.asarray(added(self.layout.template, kind, self._ensemble, *rows, key=key, shared=weights)[0])
+        size = max(1, _NUMBERS // (len(self.rows.points) * sum(self.layout.structure.sizes)))
+        found = []
+        for start in range(0, len(thetas), size):
+            part = np.ascontiguousarray(thetas[start : start + size])
+            weights, key = self.layout.unpack(part), ("ensemble", len(part), self)
+            found += added(self.layout.template, kind, self._ensemble, *rows, key=key, shared=weights, shares=1)
+        return np.concatenate(found)
 
     @cached_property
     def _single_precision(self) -> tuple[np.ndarray, ...]:
         return tuple(a.astype(np.float32) for a in self.rows.arrays)
 
 
+_NUMBERS = 1 << 18  # at all nodes and points, of as many members of an ensemble as are computed at a time
 _DOUBLE, _SINGLE = Arrays(np.zeros(1)), Arrays(np.zeros(1, np.float32))
 
 

@@ -12,12 +12,11 @@ from multiprocessing.connection import Connection, wait
 from multiprocessing.process import BaseProcess
 from typing import Any, Protocol
 
-import threadpoolctl
-
+from neuralgebra.calculus.run import single_threaded
 from neuralgebra.errors import NeuralgebraError, ResourceError, UsageError, shown
 from neuralgebra.fitting.restarts import Job, Restart, Row, Search
 
-__all__ = ["Crew", "crew", "single_threaded"]
+__all__ = ["Crew", "crew"]
 
 SLICE = 0.5
 """Seconds that a process computes before it reports."""
@@ -63,13 +62,6 @@ def crew(search: Search, workers: int) -> Iterator[Crew]:
         yield processes
     finally:
         processes.end()
-
-
-@contextlib.contextmanager
-def single_threaded() -> Iterator[None]:
-    """Run linear algebra on one thread: how sums are cut, and their last bits, depend on the number of threads."""
-    with threadpoolctl.threadpool_limits(limits=1, user_api="blas"):
-        yield
 
 
 class _Alone:
