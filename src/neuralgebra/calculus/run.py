@@ -272,8 +272,8 @@ def added(
     starts, workers = range(0, max(1, count), max(1, size)), threads()
     with single_threaded():
         alone = workers == 1 or len(starts) == 1
-        shares = [share(start) for start in starts] if alone else _spread(workers, share, starts)
-    return [functools.reduce(operator.add, parts) for parts in zip(*shares, strict=True)]
+        sums = [share(start) for start in starts] if alone else _spread(workers, share, starts)
+    return [functools.reduce(operator.add, parts) for parts in zip(*sums, strict=True)]
 
 
 def _sum_of_blocks(task: _Task, arrays: Sequence[np.ndarray]) -> list[np.ndarray]:

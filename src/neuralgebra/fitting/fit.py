@@ -68,7 +68,7 @@ def fit(
     d2ydx2 : array_like, shape (N, n, n) or (N, m, n, n), optional
         Second derivatives; NaN where they are not known.
     sample_weight : array_like, shape (N,), optional
-        Weight of each point.
+        Weight of each point: one of weight 2 counts as two points.
     hidden : sequence of int
         Sizes of the hidden layers.
     activation : str or Activation or sequence of them

@@ -140,7 +140,7 @@ class _Run:
 
     def weigh(self) -> float:
         """Move the decay to where the data make it most likely; return by how much it changed, relatively."""
-        matrix, old, size, numbers = self.matrix.copy(), self.decay, len(self.theta), self.problem.rows
+        matrix, old, size, numbers = self.matrix.copy(), self.decay, len(self.theta), self.problem.counted
         matrix[np.diag_indices_from(matrix)] += 1e-12 * np.maximum(self.scale, _LEAST * self.scale.max())
         try:
             factor = cho_factor(matrix, lower=True, overwrite_a=True)
@@ -159,7 +159,7 @@ class _Run:
 
     def _unlikeliness(self, noise: float, squares: float, logarithm: float) -> float:
         """Return minus the logarithm of the evidence, but for constants: what points are compared by."""
-        numbers, count = self.problem.rows, float(self.penalised.sum())
+        numbers, count = self.problem.counted, float(self.penalised.sum())
         misfit = (self.data + self.decay * squares / 2) / noise
         volume = logarithm - len(self.theta) * np.log(noise) - count * np.log(self.decay / noise)
         return float(misfit + (volume + numbers * np.log(noise)) / 2)
@@ -226,5 +226,5 @@ class _Run:
             self.theta, self.loss, known, evaluations=self.evaluations,
             iterations=int(known["iterations"]) + self.iterations, damping=self.damping, growth=self.growth,
             scale=self.scale, stalled=self.stalled, exact=self.exact, gain=gain, decay=self.decay, score=self.score,
-            determined=self.determined, met=np.sqrt(2 * self.data / self.problem.rows),
+            determined=self.determined, met=np.sqrt(2 * self.data / self.problem.counted),
         )  # fmt: skip

@@ -42,10 +42,12 @@ class Objective:
         What it is compared with.
     decay : float
         λ, of the squares of all matrices.
-    loss : {"squares", "cross_entropy"}
+    loss_name : {"squares", "cross_entropy"}
         How.
-    bounds : tuple of ndarray, optional
+    limits : tuple of ndarray, optional
         The least and the greatest θ, (P,) each.
+    count : float, optional
+        For how many numbers the data count; by default for as many as there are.
     """
 
     layout: Layout
@@ -53,6 +55,7 @@ class Objective:
     decay: float = 0.0
     loss_name: str = "squares"
     limits: tuple[np.ndarray, np.ndarray] | None = None
+    count: float | None = None
     passes: tuple[_Pass, ...] = field(init=False, default=())
 
     def __post_init__(self) -> None:
@@ -67,6 +70,11 @@ class Objective:
     def rows(self) -> int:
         """How many numbers are compared with data."""
         return int(sum(np.count_nonzero(r.weights) for r in self.parts))
+
+    @property
+    def counted(self) -> float:
+        """For how many numbers the data count."""
+        return float(self.rows) if self.count is None else self.count
 
     @cached_property
     def points(self) -> int:

@@ -11,13 +11,13 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from neuralgebra.fitting.observations import Group, Observations
-from neuralgebra.fitting.operators import Operator
+from neuralgebra.fitting.operators import VALUE, Operator
 from neuralgebra.network.fold import fold
 from neuralgebra.network.layers import Affine
 from neuralgebra.network.linear import Diagonal
 from neuralgebra.network.network import Network
 
-__all__ = ["Factors", "Scaling", "balance", "balanced"]
+__all__ = ["Factors", "Scaling", "balance", "balanced", "counted"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -39,11 +39,14 @@ class Scaling:
 
     @staticmethod
     def of(observations: Observations) -> Scaling:
-        """Return means and standard deviations; where only derivatives are known, what these make of those of x."""
-        points = observations.points
-        start, size = points.mean(0), _deviation(points)
-        m = len(observations.output_names)
-        known = [_known(observations, i, size) for i in range(m)]
+        """Return means and standard deviations; where only derivatives are known, what these make of those of x.
+
+        A row of weight 2 counts as two rows, one of weight 0 as none.
+        """
+        points = np.concatenate([g.points for g in observations.groups])
+        counts = np.concatenate([_counts(g).mean(1) for g in observations.groups])
+        start, size = _moments(points, counts)
+        known = [_known(observations, i, size) for i in range(len(observations.output_names))]
         return Scaling(start, size, np.array([c for c, _ in known]), np.array([d for _, d in known]))
 
     @staticmethod
@@ -74,9 +77,9 @@ class Scaling:
         if operator.along:
             return operator, 1.0, 0.0
         terms = [(alpha, c / np.prod(self.size[list(alpha)])) for alpha, c in operator.terms]
-        factor = 1 / max(abs(c) for _, c in terms)
+        largest = max(abs(c) for _, c in terms)
         constant = dict(operator.terms).get((), 0.0)
-        return Operator(tuple((alpha, float(c * factor)) for alpha, c in terms)), float(factor), constant
+        return Operator(tuple((alpha, float(c / largest)) for alpha, c in terms)), float(1 / largest), constant
 
     def unscaled(self, network: Network) -> Network:
         """Return y as a function of x, the scales folded into the first and last layers."""
@@ -91,42 +94,62 @@ class Scaling:
         return fold(last)
 
 
-def _deviation(values: np.ndarray) -> np.ndarray:
-    """Return the standard deviation of each column, 1 where it is constant."""
-    found = values.std(0)
+def _counts(group: Group) -> np.ndarray:
+    """Return how many rows each number counts for, (N, m)."""
+    return group.known.astype(float) if group.deviations or group.bound else group.weights
+
+
+def _moments(values: np.ndarray, counts: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Return mean and standard deviation of each column, 1 where it is constant."""
+    if not counts.any():
+        counts = np.ones(len(values))
+    mean = np.average(values, axis=0, weights=counts)
+    found = np.sqrt(np.average((values - mean) ** 2, axis=0, weights=counts))
     least = 1e-14 * np.abs(values).max(0, initial=0.0)
-    return np.where(found > least, found, 1.0)
+    return mean, np.where(found > least, found, 1.0)
+
+
+def _column(group: Group, output: int) -> tuple[np.ndarray, np.ndarray]:
+    """Return what is known of an output, and how many rows each number counts for."""
+    counts = _counts(group)[:, output]
+    return group.values[counts > 0, output], counts[counts > 0]
 
 
 def _known(observations: Observations, output: int, size: np.ndarray) -> tuple[float, float]:
     """Return middle and height of an output: of its values, or of what its derivatives make of the spread of x."""
-    values = [g.values[:, output] for g in observations.groups if g.operator.terms == (((), 1.0),) and not g.bound]
-    column = np.concatenate([v[np.isfinite(v)] for v in values]) if values else np.zeros(0)
-    if len(column) > 1 and column.std() > 1e-14 * np.abs(column).max():
-        return float(column.mean()), float(column.std())
-    changes = [_change(g, output, size) for g in observations.groups if not g.bound]
-    changes = [c for c in changes if c > 0]
-    middle = float(column.mean()) if len(column) else 0.0
+    groups = [g for g in observations.groups if not g.bound]
+    columns = [_column(g, output) for g in groups if g.operator == VALUE]
+    column, counts = (np.concatenate(parts) for parts in zip(*columns, strict=True)) if columns else (np.zeros(0),) * 2
+    middle = 0.0
+    if len(column):
+        (middle,), (height,) = (a.tolist() for a in _moments(column[:, None], counts))
+        if np.ptp(column) > 1e-14 * np.abs(column).max():
+            return middle, height
+    changes = [c for c in (_change(g, output, size) for g in groups) if c > 0]
     return middle, float(np.sqrt(np.mean(np.square(changes)))) if changes else 1.0
 
 
 def _change(group: Group, output: int, size: np.ndarray) -> float:
     """Return the root mean square of what derivatives of one kind make of a step of the spread of x."""
-    values = group.values[:, output]
-    values = values[np.isfinite(values)]
+    values, counts = _column(group, output)
+    if not len(values) or group.operator == VALUE:
+        return 0.0
     if group.operator.along:
         factor = 1 / max(1e-300, float(np.sqrt(np.mean((group.directions / size) ** 2))))
         scale = factor**group.operator.along
     else:
         alpha, coefficient = max(group.operator.terms, key=lambda term: len(term[0]))
-        if not alpha:
-            return 0.0
         scale = float(np.prod(size[list(alpha)])) / abs(coefficient)
-    return float(np.sqrt(np.mean(values**2))) * scale if len(values) else 0.0
+    return float(np.sqrt(np.average(values**2, weights=counts))) * scale
 
 
 Factors = Mapping[Operator, np.ndarray]
 """What the weights of each operator are multiplied by, one number for each output."""
+
+
+def counted(observations: Observations) -> float:
+    """Return how many numbers are known; one of weight 2 counts as two."""
+    return float(sum(_counts(g).sum() for g in observations.groups if not g.bound))
 
 
 def balance(observations: Observations) -> Factors:
@@ -145,9 +168,9 @@ def balance(observations: Observations) -> Factors:
     found: dict[Operator, np.ndarray] = {}
     for operator in dict.fromkeys(g.operator for g in observations.groups):
         groups = [g for g in observations.groups if g.operator == operator and not g.bound and not g.deviations]
-        sums = sum((np.where(g.weights > 0, g.values**2, 0.0).sum(0) for g in groups), np.zeros(1))
-        counts = sum(((g.weights > 0).sum(0) for g in groups), np.zeros(1))
-        squares = np.broadcast_to(sums / np.maximum(counts, 1), (len(observations.output_names),))
+        sums = sum(((g.weights * np.where(g.known, g.values, 0.0) ** 2).sum(0) for g in groups), np.zeros(1))
+        counts = sum((g.weights.sum(0) for g in groups), np.zeros(1))
+        squares = np.broadcast_to(sums / np.where(counts > 0, counts, 1), (len(observations.output_names),))
         found[operator] = np.where(squares > 1e-20, 1 / np.maximum(squares, 1e-20), 1.0)
     return found
 

@@ -24,7 +24,7 @@ from neuralgebra.fitting.observations import Observations
 from neuralgebra.fitting.operators import VALUE, Operator
 from neuralgebra.fitting.report import Kind
 from neuralgebra.fitting.rows import rows_of
-from neuralgebra.fitting.scaling import Factors, Scaling, balance, balanced
+from neuralgebra.fitting.scaling import Factors, Scaling, balance, balanced, counted
 from neuralgebra.fitting.solver import Solver, generator
 from neuralgebra.fitting.swarm import Swarm
 from neuralgebra.network.layers import Softmax
@@ -94,6 +94,8 @@ class Setting:
             )
         if self.decay != "auto" and not (isinstance(self.decay, int | float) and self.decay >= 0):
             raise UsageError(f'decay={shown(self.decay)} received; "auto" or a number of at least 0 expected.')
+        if self.loss not in LOSSES:
+            raise UsageError(f"loss={shown(self.loss)} received; one of {', '.join(LOSSES)} expected.")
         for name in ("restarts", "workers", "patience"):
             if not isinstance(getattr(self, name), int) or getattr(self, name) < 1:
                 raise UsageError(
@@ -153,12 +155,13 @@ class Task:
         parts = [balanced(scaled, factors)]
         if setting.validation:
             parts = list(parts[0].split(setting.validation, generator(setting.seed, 0, _VALIDATION)))
+        count = counted(scaled) * (1 - setting.validation)
         network = network_of(
             (n, *setting.hidden, m), setting.activation, (observations.input_names, observations.output_names)
         )
         layout = Layout(network)
         solver = _solver(setting, options, layout.size, parts[0], m)
-        objective = _objective(layout, parts[0], setting, solver)
+        objective = _objective(layout, parts[0], setting, solver, count)
         rest = objective.with_rows(rows_of(parts[1]), 0.0) if len(parts) > 1 else None
         sentences = (*_contradictions(observations), *alarms(scaled), *_few(objective))
         if held_back is not None:
@@ -252,11 +255,11 @@ def _name(operator: Operator, output: str, inputs: Sequence[str]) -> str:
     return output if kind == "value" else f"{output}: {kind}"
 
 
-def _objective(layout: Layout, scaled: Observations, setting: Setting, solver: Solver) -> Objective:
+def _objective(layout: Layout, scaled: Observations, setting: Setting, solver: Solver, count: float) -> Objective:
     decay = 0.0 if setting.decay == "auto" else float(setting.decay)
     box = setting.box if setting.box is not None else _BOX if solver.name in ("swarm", "evolution") else None
     limits = None if box is None else (np.full(layout.size, -float(box)), np.full(layout.size, float(box)))
-    return Objective(layout, tuple(rows_of(scaled)), decay, setting.loss, limits)
+    return Objective(layout, tuple(rows_of(scaled)), decay, setting.loss, limits, count)
 
 
 def _solver(setting: Setting, options: Mapping[str, Any], size: int, scaled: Observations, outputs: int) -> Solver:
