@@ -15,8 +15,8 @@ from statistics import median
 # fmt: off
 STOREYS = (
     "errors", "arithmetic", "functions", "network", "calculus", "algebra", "rewrite", "formula", "code",
-    "native", "files", "fit", "equations", "cluster", "show", "api", "__init__", "cli_support", "cli_algebra", "cli",
-    "__main__",
+    "native", "files", "fitting", "equations", "cluster", "show", "api", "__init__", "cli_support", "cli_algebra",
+    "cli_fit", "cli", "__main__",
 )
 # fmt: on
 CORE = ("arithmetic", "functions", "network", "calculus")

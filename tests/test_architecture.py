@@ -50,12 +50,12 @@ BROKEN = [
     ("storey_order", {"errors.py": "from .api import methods", "api.py": ""}, "later storey 'api'"),
     (
         "storey_order",
-        {"fit/adam.py": "from ..show import plot", "show/plot.py": "", "show/__init__.py": ""},
+        {"fitting/adam.py": "from ..show import plot", "show/plot.py": "", "show/__init__.py": ""},
         "'show'",
     ),
     (
         "storey_order",
-        {"fit/__init__.py": "from .. import show", "show/__init__.py": ""},
+        {"fitting/__init__.py": "from .. import show", "show/__init__.py": ""},
         "later storey 'show'",
     ),
     (
@@ -68,22 +68,22 @@ BROKEN = [
     (
         "no_cycle",
         {
-            "fit/a.py": "from . import b",
-            "fit/b.py": "from .c import x",
-            "fit/c.py": "from neuralgebra.fit import a",
+            "fitting/a.py": "from . import b",
+            "fitting/b.py": "from .c import x",
+            "fitting/c.py": "from neuralgebra.fitting import a",
         },
-        "neuralgebra.fit.a, neuralgebra.fit.b, neuralgebra.fit.c",
+        "neuralgebra.fitting.a, neuralgebra.fitting.b, neuralgebra.fitting.c",
     ),
     (
         "no_cycle",
-        {"fit/__init__.py": "from .a import x", "fit/a.py": "from . import x"},
-        "neuralgebra.fit, neuralgebra.fit.a",
+        {"fitting/__init__.py": "from .a import x", "fitting/a.py": "from . import x"},
+        "neuralgebra.fitting, neuralgebra.fitting.a",
     ),
     # late imports
     (
         "no_late_import",
-        {"fit/a.py": "def f():\n    from .. import errors", "errors.py": ""},
-        "fit/a.py:2: late import",
+        {"fitting/a.py": "def f():\n    from .. import errors", "errors.py": ""},
+        "fitting/a.py:2: late import",
     ),
     (
         "no_late_import",
@@ -92,12 +92,12 @@ BROKEN = [
     ),
     (
         "no_late_import",
-        {"fit/a.py": "import_module('neuralgebra.errors')"},
+        {"fitting/a.py": "import_module('neuralgebra.errors')"},
         "late import of neuralgebra.errors",
     ),
-    ("no_late_import", {"fit/a.py": "importlib.import_module(name)"}, "late import of a computed name"),
-    ("no_late_import", {"fit/a.py": "importlib.import_module('.errors', 'neuralgebra')"}, "a computed name"),
-    ("no_late_import", {"fit/a.py": "f = lambda: __import__('neuralgebra.errors')"}, "neuralgebra.errors"),
+    ("no_late_import", {"fitting/a.py": "importlib.import_module(name)"}, "late import of a computed name"),
+    ("no_late_import", {"fitting/a.py": "importlib.import_module('.errors', 'neuralgebra')"}, "a computed name"),
+    ("no_late_import", {"fitting/a.py": "f = lambda: __import__('neuralgebra.errors')"}, "neuralgebra.errors"),
     # optional packages
     (
         "optional_packages",
@@ -106,8 +106,8 @@ BROKEN = [
     ),
     (
         "optional_packages",
-        {"fit/a.py": "import sklearn.base", "fit/b.py": "importlib.import_module('sklearn.base')"},
-        "'fit' imports sklearn in 2 files",
+        {"fitting/a.py": "import sklearn.base", "fitting/b.py": "importlib.import_module('sklearn.base')"},
+        "'fitting' imports sklearn in 2 files",
     ),
     # array libraries
     ("array_libraries", {"arithmetic/balls.py": "import torch"}, "arithmetic/balls.py:1: torch belongs in"),

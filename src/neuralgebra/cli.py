@@ -19,7 +19,8 @@ from typing import Any, NoReturn
 import click
 
 import neuralgebra as na
-from neuralgebra.cli_algebra import COMMANDS, warn_outside
+from neuralgebra import cli_algebra, cli_fit
+from neuralgebra.cli_algebra import warn_outside
 from neuralgebra.cli_support import (
     DATA,
     FORCE,
@@ -242,7 +243,7 @@ def check(model: str, data: str | None, rows: int, tolerance: float, language: s
     return 0 if found.agrees else 5
 
 
-for _command in COMMANDS:
+for _command in (*cli_algebra.COMMANDS, *cli_fit.COMMANDS):
     cli.add_command(_command)
 
 

@@ -22,6 +22,7 @@ from __future__ import annotations
 
 __all__ = [
     "DtypeError",
+    "FitWarning",
     "InputError",
     "KinkError",
     "LoadError",
@@ -98,6 +99,10 @@ class OutputError(NeuralgebraError, OSError):
     """The output cannot be written; nothing was changed."""
 
     exit_code = 7
+
+
+class FitWarning(UserWarning):
+    """Data or a fit that may not mean what they seem to."""
 
 
 class PrecisionWarning(UserWarning):

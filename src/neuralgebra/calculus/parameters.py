@@ -29,7 +29,7 @@ from neuralgebra.errors import ShapeError
 from neuralgebra.network.bound import parameters
 from neuralgebra.network.network import Network
 
-__all__ = ["linearised", "parameter_jacobian", "parameter_vjp"]
+__all__ = ["gradient_rows", "linearised", "parameter_jacobian", "parameter_vjp", "target_values"]
 
 Gradient = Callable[[Any, Any, Jet, Dual], Iterator[tuple[np.ndarray, Value]]]
 """(kind, layer, argument, adjoint of the result) -> each array of the layer with the derivative by it."""
@@ -140,14 +140,14 @@ def parameter_jacobian(network: Network, x: Any, targets: Any = "value", *, dtyp
     goal = asked.part(distinct)
     k, x = accept(network, x, dtype)
     refuse_long(network, asked.indices.order, k.double)
-    m, seeds = network.output_size, len(distinct) * network.output_size
+    m = network.output_size
     numbers = sum(a.size for a in network.arrays)
 
     def compute(k: Any, points: Value) -> list[Value]:
-        unit = k.weight(np.eye(seeds).reshape(seeds, 1, len(distinct), m))
-        jets = _jets(k, network, points, goal)
-        rows = _gradients(k, jets, goal.seeds(k, k.permute(unit, (0, 1, 3, 2))), _each)
-        return [_row(k, network, points.shape[0], seeds, rows)]
+        _, parts = gradient_rows(network, k, points, goal)
+        shape = points.shape[0], len(distinct) * m
+        flat = [k.reshape(p, (*p.shape[:2], a.size)) for p, a in zip(parts, network.arrays, strict=True)]
+        return [k.concat([k.zeros((*shape, 0)), *(k.broadcast(p, (*shape, p.shape[-1])) for p in flat)], -1)]
 
     (result,) = evaluate(network, k, x, compute, key=("parameter_jacobian", goal))
     result = k.reshape(result, (*x.shape[:-1], len(distinct), m, numbers))
@@ -155,17 +155,50 @@ def parameter_jacobian(network: Network, x: Any, targets: Any = "value", *, dtyp
     return result if distinct == asked.sums else k.take(result, places, len(x.shape) - 1)
 
 
-def _row(k: Any, network: Network, count: int, seeds: int, gradients: dict[int, Value]) -> Value:
-    """Return the derivatives by all arrays one after another, (N, seeds, P)."""
-    parts = [k.zeros((count, seeds, 0))]
-    for array in network.arrays:
-        known = gradients.get(id(array))
-        flat = k.zeros((1, seeds, array.size)) if known is None else k.reshape(known, (*known.shape[:2], array.size))
-        parts.append(k.broadcast(flat, (count, seeds, array.size)))
-    return k.concat(parts, -1)
+def gradient_rows(
+    network: Network, k: Any, x: Value, targets: Targets, directions: Value | None = None
+) -> tuple[Value, list[Value]]:
+    """Return targets, and their derivatives by each array of the network at each point.
+
+    Parameters
+    ----------
+    network : Network
+        f.
+    k : Kind
+        The kind of the points; its weights may have values of their own.
+    x : array, shape (N, n)
+        Points.
+    targets : Targets
+        What is wanted.
+    directions : array, shape (N, d, n), optional
+        As for `linearised`.
+
+    Returns
+    -------
+    array, shape (N, t, m)
+        The targets T.
+    list of array, shape (N, t·m, *shape)
+        The derivatives by each array, N or t·m perhaps 1 where they are the same.
+    """
+    seeds, m = targets.count * network.output_size, network.output_size
+    unit = k.weight(np.eye(seeds).reshape(seeds, 1, targets.count, m))
+    jets = _jets(k, network, x, targets, directions)
+    known = _gradients(k, jets, targets.seeds(k, k.permute(unit, (0, 1, 3, 2))), _each)
+    output: Any = jets.jets[network.output]
+    values = k.permute(targets.read(k, output)[0, ...], (0, 2, 1))
+    return values, [known[id(a)] if id(a) in known else k.zeros((1, 1, *a.shape)) for a in network.arrays]
 
 
-def linearised(network: Network, k: Any, x: Value, targets: Targets) -> tuple[Value, Callable[[Value], list[Value]]]:
+def target_values(network: Network, k: Any, x: Value, targets: Targets, directions: Value | None = None) -> Value:
+    """Return targets, (S, N, t, m), for the S members of an ensemble, or S = 1: as for `linearised`."""
+    jets = _jets(k, network, x, targets, directions)
+    output: Any = jets.jets[network.output]
+    return k.permute(targets.read(k, output), (0, 1, 3, 2))
+
+
+def linearised(
+    network: Network, k: Any, x: Value, targets: Targets, directions: Value | None = None
+) -> tuple[Value, Callable[[Value], list[Value]]]:
     """Return targets, and the map from their adjoints to the gradient by the weights: one pass forward for both.
 
     Parameters
@@ -178,6 +211,9 @@ def linearised(network: Network, k: Any, x: Value, targets: Targets) -> tuple[Va
         Points.
     targets : Targets
         What is wanted.
+    directions : array, shape (N, d, n), optional
+        The variables of the targets are the parameters of x + Σ_i t_i v_i, for d directions of each point; by default
+        they are the inputs.
 
     Returns
     -------
@@ -186,7 +222,7 @@ def linearised(network: Network, k: Any, x: Value, targets: Targets) -> tuple[Va
     callable
         w, shape (N, t, m) -> the gradients of Σ w·T, one for each array of the network, summed over the points.
     """
-    jets = _jets(k, network, x, targets)
+    jets = _jets(k, network, x, targets, directions)
 
     def pull(w: Value) -> list[Value]:
         seeds = targets.seeds(k, k.permute(w, (0, 2, 1))[None, ...])
@@ -197,11 +233,14 @@ def linearised(network: Network, k: Any, x: Value, targets: Targets) -> tuple[Va
     return k.permute(targets.read(k, output)[0, ...], (0, 2, 1)), pull
 
 
-def _jets(k: Any, network: Network, x: Value, targets: Targets) -> Jets:
+def _jets(k: Any, network: Network, x: Value, targets: Targets, directions: Value | None = None) -> Jets:
     """Return the jets at all places, (K_l, 1, N, n): the axis of length 1 is that of seeds."""
     indices, levels = targets.indices, [x[None, None, ...]]
-    if indices.order:
+    if indices.order and directions is None:
         levels.append(k.weight(indices.seeds(network.input_size))[:, None, None, :])
+    elif indices.order:
+        along = np.argmax(indices.seeds(targets.variables), axis=1)
+        levels.append(k.permute(k.take(directions, along, 1), (1, 0, 2))[:, None, ...])
     jets = Jets(k, network, Jet(indices, [*levels, *[None] * (indices.order - 1)]))
     jets.run(indices.order, keep=True)
     return jets

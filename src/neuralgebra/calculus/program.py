@@ -19,17 +19,21 @@ Compute = Callable[..., Sequence[Any]]
 _SIZES = 6  # numbers of points whose steps stay bound to memory
 
 
-def traced(compute: Compute, dtype: Any, sizes: Sequence[tuple[int, ...]]) -> Program | None:
+def traced(
+    compute: Compute, dtype: Any, sizes: Sequence[tuple[int, ...]], shared: Sequence[tuple[int, ...]] = ()
+) -> Program | None:
     """Return a computation as a program; None if it cannot be traced.
 
     Parameters
     ----------
     compute : callable
-        (kind, points (N, n), …) -> arrays.
+        (kind, points (N, n), …, shared …) -> arrays.
     dtype : dtype
         That of the points.
     sizes : sequence of tuple of int
         Shape of each argument without its leading axis N.
+    shared : sequence of tuple of int
+        Shapes of further arguments, which have no axis N: all points have the same.
 
     Returns
     -------
@@ -37,7 +41,7 @@ def traced(compute: Compute, dtype: Any, sizes: Sequence[tuple[int, ...]]) -> Pr
         The same function of the same arguments.
     """
     tape = Tape(np.dtype(dtype))
-    arguments = [tape.new((POINTS, *shape)) for shape in sizes]
+    arguments = [tape.new(shape) for shape in (*((POINTS, *size) for size in sizes), *shared)]
     try:
         results = compute(Recorder(np.zeros(1, dtype), tape), *arguments)
     except NotTraceable:

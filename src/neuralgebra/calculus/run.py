@@ -33,7 +33,7 @@ from neuralgebra.network.bound import Bound
 from neuralgebra.network.names import default
 from neuralgebra.network.network import Network
 
-__all__ = ["accept", "added", "evaluate", "for_all", "labelled"]
+__all__ = ["accept", "added", "evaluate", "for_all", "labelled", "single_threaded"]
 
 Compute = Callable[..., Sequence[Value]]
 """(kind, points (N, n), …) -> arrays with leading axis N, or 1 where all points have the same."""
@@ -43,9 +43,12 @@ _STEP_BYTES = 3 << 16  # that a step computes, on average
 _BLOCK_BYTES = 1 << 24  # that are needed at a time, at most
 _UNKNOWN = 1 << 14  # numbers at all nodes for a block of points, where the steps are not known
 _ALONE = 1 << 17  # numbers in all, below which a second thread costs more than it gives
+_SHARES = 8  # of a batch that is added up: threads take them one after another
 
 
-def evaluate(network: Any, k: Any, x: Value, compute: Compute, *others: Value, key: Any = None) -> list[Value]:
+def evaluate(
+    network: Any, k: Any, x: Value, compute: Compute, *others: Value, key: Any = None, shared: Sequence[Value] = ()
+) -> list[Value]:
     """Return what `compute` gives for all points.
 
     Parameters
@@ -57,11 +60,13 @@ def evaluate(network: Any, k: Any, x: Value, compute: Compute, *others: Value, k
     x : array, shape (..., n)
         Points, accepted.
     compute : callable
-        (kind, points (N, n), others (N, …)) -> arrays with leading axis N or 1.
+        (kind, points (N, n), others (N, …), shared …) -> arrays with leading axis N or 1.
     *others : array
         Further arrays, cut along with the points: leading axes are those of x.
     key : hashable, optional
         What computation it is: with it the steps are remembered for NumPy arrays, so that the rules are run once.
+    shared : sequence of array
+        Further arrays of NumPy, the same for all points.
 
     Returns
     -------
@@ -71,24 +76,30 @@ def evaluate(network: Any, k: Any, x: Value, compute: Compute, *others: Value, k
     given = (x, *others)
     if key is not None and (numbers := k.shared(given)) is not None:
         kind = Arrays.of(numbers[0])
-        found = _evaluated(network, kind, numbers, compute, key, aligned)
+        found = _evaluated(network, kind, numbers, compute, key, aligned, shared)
         if network.multiplicative:
             refuse_undefined(network, kind, numbers[0], found)
         return [k.returned(r) for r in found]
-    found = _evaluated(network, k, given, compute, key, np.empty)
+    found = _evaluated(network, k, given, compute, key, np.empty, shared)
     if network.multiplicative:
         refuse_undefined(network, k, x, found)
     return found
 
 
 def _evaluated(
-    network: Any, k: Any, given: Sequence[Value], compute: Compute, key: Any, empty: Callable[..., np.ndarray]
+    network: Any,
+    k: Any,
+    given: Sequence[Value],
+    compute: Compute,
+    key: Any,
+    empty: Callable[..., np.ndarray],
+    shared: Sequence[Value],
 ) -> list[Value]:
     batch, flat = tuple(given[0].shape[:-1]), tuple(given)
     count = math.prod(batch)
     if len(batch) != 1:
         flat = tuple(k.reshape(a, (count, *a.shape[len(batch) :])) for a in flat)
-    task = _Task(network, k, compute, flat, key)
+    task = _Task(network, k, compute, flat, key, shared)
     if k.numpy and count > 1 and task.pays(count):
         results = _in_blocks(task, flat, empty)
     else:
@@ -114,29 +125,38 @@ class _Task:
         What it is given; leading axis N.
     key : hashable or None
         What computation it is.
+    shared : sequence of array
+        What it is given besides, the same for all points.
     """
 
-    def __init__(self, network: Any, k: Any, compute: Compute, arrays: Sequence[Value], key: Any) -> None:
-        self.k, self.compute, self.network = k, compute, network
+    def __init__(
+        self, network: Any, k: Any, compute: Compute, arrays: Sequence[Value], key: Any, shared: Sequence[Value] = ()
+    ) -> None:
+        self.k, self.compute, self.network, self.shared = k, compute, network, tuple(shared)
         self.program: Program | None = None
         if k.numpy and key is not None and not k.complex:
+            sizes, others = [a.shape[1:] for a in arrays], [a.shape for a in shared]
             self.program = network.memory.once(
-                "programs", (key, k.dtype.char), lambda: _traced(compute, k.dtype, [a.shape[1:] for a in arrays])
+                "programs", (key, k.dtype.char), lambda: _traced(compute, k.dtype, sizes, others)
             )
 
     def __call__(self, arrays: Sequence[Value], out: Sequence[np.ndarray] | None = None) -> list[Value]:
         """Return the results, which a program writes to arrays if these are given."""
         if self.program is not None:
             try:
-                return self.program(arrays, out)
+                return self.program((*arrays, *self.shared), out)
             except Unbounded:
                 pass
-        return list(self.compute(self.k, *arrays))
+        return list(self.compute(self.k, *arrays, *self.shared))
 
     def pays(self, count: int) -> bool:
         """Return whether so many points are worth blocks and threads."""
-        numbers = 3 * sum(self.network.sizes) if self.program is None else self.program.schedule.work
-        return count * numbers > _ALONE or count > self.rows
+        return count * self.numbers > _ALONE or count > self.rows
+
+    @property
+    def numbers(self) -> int:
+        """How many numbers are computed for a point."""
+        return 3 * sum(self.network.sizes) if self.program is None else self.program.schedule.work
 
     @functools.cached_property
     def rows(self) -> int:
@@ -146,9 +166,11 @@ class _Task:
         return self.program.schedule.rows(_STEP_BYTES, _BLOCK_BYTES)
 
 
-def _traced(compute: Compute, dtype: np.dtype, sizes: Sequence[tuple[int, ...]]) -> Program | None:
+def _traced(
+    compute: Compute, dtype: np.dtype, sizes: Sequence[tuple[int, ...]], shared: Sequence[tuple[int, ...]]
+) -> Program | None:
     with quiet():
-        return traced(compute, dtype, sizes)
+        return traced(compute, dtype, sizes, shared)
 
 
 def _owned(result: Value) -> Value:
@@ -202,7 +224,15 @@ class _Target:
                 array[start : start + rows] = result
 
 
-def added(network: Any, k: Any, compute: Compute, *arrays: Value, key: Any = None) -> list[Value]:
+def added(
+    network: Any,
+    k: Any,
+    compute: Compute,
+    *arrays: Value,
+    key: Any = None,
+    shared: Sequence[Value] = (),
+    shares: int = _SHARES,
+) -> list[Value]:
     """Return the sums over all points of what `compute` gives as sums over some.
 
     Parameters
@@ -212,34 +242,38 @@ def added(network: Any, k: Any, compute: Compute, *arrays: Value, key: Any = Non
     k : Arrays
         The kind of the arrays.
     compute : callable
-        (kind, arrays …) -> arrays that do not have the leading axis N.
+        (kind, arrays …, shared …) -> arrays that do not have the leading axis N.
     *arrays : array
         Points and others, leading axis N.
     key : hashable, optional
         What computation it is: with it the steps are remembered for NumPy arrays, so that the rules are run once.
+    shared : sequence of array
+        Further arrays, the same for all points: weights that are not those of the network.
+    shares : int
+        Into how many parts the points are cut, at most, which threads take one after another.
 
     Returns
     -------
     list of array
-        The sums: each thread adds up its share of the blocks, and the shares are added in their order.
+        The sums. Batches are cut in the same way and added up in the same order however many threads there are.
     """
-    if key is not None and (numbers := k.shared(arrays)) is not None:
+    if key is not None and not shared and (numbers := k.shared(arrays)) is not None:
         return [k.returned(s) for s in added(network, Arrays.of(numbers[0]), compute, *numbers, key=key)]
-    task = _Task(network, k, compute, arrays, key)
+    task = _Task(network, k, compute, arrays, key, shared)
     if not k.numpy:
         return task(arrays)
     count = len(arrays[0])
-    workers = threads() if task.pays(count) else 1
-    size = -(-count // workers)
+    size = max(-(-count // shares), _ALONE // max(1, task.numbers))
 
     def share(start: int) -> list[np.ndarray]:
         with quiet():
             return _sum_of_blocks(task, [a[start : start + size] for a in arrays])
 
-    starts = range(0, max(1, count), max(1, size))
+    starts, workers = range(0, max(1, count), max(1, size)), threads()
     with single_threaded():
-        shares = [share(0)] if len(starts) == 1 else _spread(workers, share, starts)
-    return [functools.reduce(operator.add, parts) for parts in zip(*shares, strict=True)]
+        alone = workers == 1 or len(starts) == 1
+        sums = [share(start) for start in starts] if alone else _spread(workers, share, starts)
+    return [functools.reduce(operator.add, parts) for parts in zip(*sums, strict=True)]
 
 
 def _sum_of_blocks(task: _Task, arrays: Sequence[np.ndarray]) -> list[np.ndarray]:

@@ -144,9 +144,10 @@ class Traced(NDArrayOperatorsMixin):
 
     def astype(self, dtype: Any, copy: bool = True) -> Traced:
         """Return the array with another dtype."""
-        del copy
         if np.dtype(dtype) != self.tape.dtype:
             raise NotTraceable(f"astype {dtype}")
+        if not copy and self.floating:
+            return self
         return self.tape.add(_converted, (self,), self.shape)
 
 

@@ -12,7 +12,6 @@ import sys
 from array import array
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from importlib.util import find_spec
 from typing import Any
 
@@ -22,14 +21,14 @@ import numpy as np
 from neuralgebra.errors import InputError, LoadError, MissingExtra, UsageError, shown
 from neuralgebra.files import limits
 from neuralgebra.files.atomic import write_atomic
+from neuralgebra.files.csv_text import Look, decoded, look_of, rows_of
 from neuralgebra.files.source import path_text, read_bytes
 
-__all__ = ["read_table", "write_table"]
+__all__ = ["is_parquet", "parquet_frame", "read_table", "table_bytes", "write_table"]
 
 Table = tuple[np.ndarray, list[str]]
 
 BACKENDS = ("pyarrow", "polars")
-DELIMITERS = ("\t", ";", ",")  # a comma may be a decimal comma between semicolons
 
 
 def read_table(path: str | os.PathLike[str], expected: Sequence[str] | None = None) -> Table:
@@ -68,11 +67,16 @@ def read_table(path: str | os.PathLike[str], expected: Sequence[str] | None = No
     cells are quoted and those of the second row are not. Numbers that may be names, which are 0, 1, 2, … or 1, 2, 3, …
     and quoted ones, are refused, and so are numbers with a decimal comma or separated by blanks.
     """
+    data, where = table_bytes(path)
+    wanted = None if expected is None else list(expected)
+    return (_read_parquet if is_parquet(data) else _read_csv)(data, where, wanted)
+
+
+def table_bytes(path: str | os.PathLike[str]) -> tuple[bytes, str]:
+    """Return the bytes of a file, or of standard input for "-", and what messages call it."""
     name = path_text(path)
     data = _standard_input() if name == "-" else read_bytes(name)
-    where = "standard input" if name == "-" else shown(name)
-    wanted = None if expected is None else list(expected)
-    return (_read_parquet if _is_parquet(data) else _read_csv)(data, where, wanted)
+    return data, "standard input" if name == "-" else shown(name)
 
 
 def _standard_input() -> bytes:
@@ -81,7 +85,7 @@ def _standard_input() -> bytes:
     return data
 
 
-def _is_parquet(data: bytes) -> bool:
+def is_parquet(data: bytes) -> bool:
     """Return whether a file has the marks of Parquet; one that was cut off has the first one, and no text after it."""
     return data.startswith(b"PAR1") and (data.endswith(b"PAR1") or b"\0" in data)
 
@@ -90,9 +94,9 @@ def _is_parquet(data: bytes) -> bool:
 
 
 def _read_csv(data: bytes, where: str, wanted: list[str] | None) -> Table:
-    text = _decoded(data, where)
-    look = _look(text)
-    rows = _rows(text, look, where)
+    text = decoded(data, where)
+    look = look_of(text)
+    rows = rows_of(text, look, where)
     first = next(rows, None)
     if first is None:
         raise LoadError(f"{where}: no rows received; a header or numbers expected.")
@@ -101,64 +105,6 @@ def _read_csv(data: bytes, where: str, wanted: list[str] | None) -> Table:
         return _numbers(_again(first, rows), where, *_positions(len(first[1]), wanted, where))
     places, names = _places(header, wanted, where)
     return _numbers(rows, where, places, names, len(header))
-
-
-def _decoded(data: bytes, where: str) -> str:
-    if data.startswith((b"\xff\xfe", b"\xfe\xff")):
-        raise LoadError(f"{where}: UTF-16 text received; UTF-8 expected.\nSave the table as CSV UTF-8.")
-    if b"\0" in data:
-        raise LoadError(f"{where}: a binary file received; CSV or Parquet expected.")
-    try:
-        return data.decode("utf-8-sig")
-    except UnicodeDecodeError as error:
-        line = data.count(b"\n", 0, error.start) + 1
-        raise LoadError(f"{where}: line {line} is no UTF-8 text.\nSave the table as CSV UTF-8.") from None
-
-
-_QUOTED = r' *+"(?:[^"]|"")*+"'
-_CELL = rf"(?:{_QUOTED}|[^\t;,\r\n]*+)"
-_ROW = re.compile(rf"(?:[ \t]*+[\r\n])*+({_CELL}(?:[\t;,]{_CELL})*+)")
-_QUOTED_CELL = re.compile(rf"(^|[\t;,]){_QUOTED}")
-
-
-@dataclass(frozen=True)
-class _Look:
-    """What the first rows look like: the separator, cells in quotes, and whether quotes make the first one a header."""
-
-    delimiter: str
-    quotes: bool
-    header: bool
-
-
-def _look(text: str) -> _Look:
-    """Look at the first two rows; the separator is the first known one outside of quotes."""
-    bare, count, end = _unquoted(text, 0)
-    header = _all_quoted(bare, count) and not _all_quoted(*_unquoted(text, end)[:2])
-    return _Look(next((d for d in DELIMITERS if d in bare), ","), count > 0, header)
-
-
-def _unquoted(text: str, start: int) -> tuple[str, int, int]:
-    """Return the next row without its quoted cells, how many these are, and where the row ends."""
-    match = _ROW.match(text, start)
-    assert match is not None  # it may be empty
-    return *_QUOTED_CELL.subn(r"\1", match[1]), match.end()
-
-
-def _all_quoted(bare: str, count: int) -> bool:
-    return not bare.strip("".join(DELIMITERS)) and count == len(bare) + 1
-
-
-def _rows(text: str, look: _Look, where: str) -> Iterator[tuple[int, list[str]]]:
-    """Yield number of the line and cells of each row that is not empty; `""` alone is a header, an empty name."""
-    reader = csv.reader(io.StringIO(text, newline=""), delimiter=look.delimiter, skipinitialspace=True, strict=True)
-    first = look.header
-    try:
-        for row in reader:
-            if len(row) > 1 or any(map(str.strip, row)) or (first and row):
-                first = False
-                yield reader.line_num, row
-    except csv.Error as error:
-        raise LoadError(f"{where}: line {reader.line_num}: {shown(error)}; CSV expected.") from None
 
 
 def _again(first: Any, rest: Iterator[Any]) -> Iterator[Any]:
@@ -179,7 +125,7 @@ def _is_like_numbers(cell: str) -> bool:
     return all(_is_number(re.sub("[.,]", "", part)) for part in cell.split())
 
 
-def _header(row: list[str], where: str, wanted: list[str] | None, look: _Look) -> list[str] | None:
+def _header(row: list[str], where: str, wanted: list[str] | None, look: Look) -> list[str] | None:
     """Return the names in the first row, or None if it holds numbers."""
     names = _names(row, wanted, look)
     if wanted is not None and set(wanted) <= set(names):
@@ -196,7 +142,7 @@ def _header(row: list[str], where: str, wanted: list[str] | None, look: _Look) -
     return None
 
 
-def _names(row: list[str], wanted: list[str] | None, look: _Look) -> list[str]:
+def _names(row: list[str], wanted: list[str] | None, look: Look) -> list[str]:
     """Return the cells without blanks around them, unless they are wanted with them, or quoted."""
     if wanted is None:
         return row if look.header else [cell.strip() for cell in row]
@@ -217,7 +163,7 @@ def _mixed(where: str, text: str) -> LoadError:
     )
 
 
-def _refuse_names(cells: list[str], where: str, look: _Look) -> None:
+def _refuse_names(cells: list[str], where: str, look: Look) -> None:
     """Refuse numbers that are more likely the names of columns: 0, 1, 2, … as pandas writes them, or quoted ones."""
     counted = len(cells) > 1 and cells == [str(i) for i in range(len(cells))]
     if cells and (counted or look.quotes):
@@ -292,12 +238,17 @@ def _backend() -> Any:
     raise MissingExtra("Parquet needs pyarrow or polars, and neither is installed: pip install pyarrow")
 
 
-def _read_parquet(data: bytes, where: str, wanted: list[str] | None) -> Table:
+def parquet_frame(data: bytes, where: str) -> Any:
+    """Return the frame that a Parquet file holds."""
     backend = _backend()
     try:
-        frame = nw.read_parquet(io.BytesIO(data), backend=backend)
+        return nw.read_parquet(io.BytesIO(data), backend=backend)
     except Exception as error:  # each library has errors of its own
         raise LoadError(f"{where}: the Parquet file cannot be read ({shown(error)}).") from None
+
+
+def _read_parquet(data: bytes, where: str, wanted: list[str] | None) -> Table:
+    frame = parquet_frame(data, where)
     _, names = _places(list(frame.columns), wanted, where)
     columns = [_column(frame[name], where, name) for name in names]
     return np.column_stack(columns) if columns else np.empty((len(frame), 0)), names

@@ -1,0 +1,1 @@
+"""Networks fitted to values and derivatives together."""

@@ -1,0 +1,104 @@
+"""What may be wrong with data before a network is fitted to them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+from scipy.spatial import KDTree
+
+from neuralgebra.fitting.observations import Group, Observations
+
+__all__ = ["alarms"]
+
+_NEIGHBOURS = 8  # values about a point, by which a slope is estimated, and at least three for each input
+_POINTS = 400  # at which slopes are estimated, at most
+_FAR = 0.6  # residual of a local plane, relative to what it explains, above which a slope is not known
+_ENOUGH = 8  # slopes that are known
+_ALIKE, _AGAINST = 0.8, -0.5  # cosines of derivatives and slopes, from which they differ by a factor, or in sign
+_FACTOR = 3.0  # that is no matter of accuracy any more
+
+
+def alarms(observations: Observations) -> list[str]:
+    """Return warnings: inputs that are constant, derivatives that contradict the values.
+
+    At each point with a first derivative a plane is laid through the values about it; where it fits them, its slope is
+    a difference quotient in many directions. Derivatives that go against these slopes, or with them but several times
+    as large, have another sign or another unit.
+
+    Parameters
+    ----------
+    observations : Observations
+        Scaled: inputs and outputs have a spread of 1.
+
+    Returns
+    -------
+    list of str
+        Sentences.
+    """
+    spread = np.ptp(observations.points, axis=0)
+    constant = [n for n, s in zip(observations.input_names, spread, strict=True) if s == 0]
+    found = [f"{name} has one value in all rows: the network cannot know how it matters" for name in constant]
+    for output, name in enumerate(observations.output_names):
+        found += _contradictions(observations, output, name)
+    return found
+
+
+def _contradictions(observations: Observations, output: int, name: str) -> Iterator[str]:
+    values = _known(observations, (), output)
+    n = len(observations.input_names)
+    count = max(_NEIGHBOURS, 3 * n + 2)
+    if values is None or len(values[0]) < 2 * count:
+        return
+    tree = KDTree(values[0])
+    for i, variable in enumerate(observations.input_names):
+        slopes = _known(observations, (i,), output)
+        if slopes is None:
+            continue
+        found = _compared(tree, values, slopes, i, count)
+        if found is None:
+            continue
+        cosine, ratio = found
+        if cosine < _AGAINST or (cosine > _ALIKE and not 1 / _FACTOR < ratio < _FACTOR):
+            yield (
+                f"d{name}/d{variable} is {np.copysign(ratio, cosine):.2g} times what the values of {name} about its "
+                "points tell: another sign or unit?"
+            )
+
+
+def _known(observations: Observations, alpha: tuple[int, ...], output: int) -> tuple[np.ndarray, np.ndarray] | None:
+    """Return points and values of one derivative of an output."""
+    groups = [g for g in observations.groups if g.operator.terms == ((alpha, 1.0),) and not g.bound]
+    parts = [_finite(group, output) for group in groups]
+    if not parts:
+        return None
+    return np.concatenate([x for x, _ in parts]), np.concatenate([y for _, y in parts])
+
+
+def _finite(group: Group, output: int) -> tuple[np.ndarray, np.ndarray]:
+    known = np.isfinite(group.values[:, output])
+    return group.points[known], group.values[known, output]
+
+
+def _compared(
+    tree: KDTree, values: tuple[np.ndarray, ...], slopes: tuple[np.ndarray, ...], i: int, count: int
+) -> tuple[float, float] | None:
+    """Return the cosine of derivatives and slopes of local planes, and the ratio of their sizes; None if too few."""
+    x, y = values
+    chosen = np.unique(np.linspace(0, len(slopes[0]) - 1, min(_POINTS, len(slopes[0]))).astype(int))
+    _, near = tree.query(slopes[0][chosen], k=count)
+    pairs = []
+    for point, data, about in zip(slopes[0][chosen], slopes[1][chosen], near, strict=True):
+        plane = np.concatenate([x[about] - point, np.ones((count, 1))], 1)
+        solution, _, rank, _ = np.linalg.lstsq(plane, y[about], rcond=1e-6)
+        rest = y[about] - plane @ solution
+        whole = y[about] - y[about].mean()
+        if rank == plane.shape[1] and rest @ rest < _FAR**2 * (whole @ whole):
+            pairs.append((data, solution[i]))
+    if len(pairs) < _ENOUGH:
+        return None
+    data, slope = np.array(pairs).T
+    sizes = np.sqrt(data @ data), np.sqrt(slope @ slope)
+    if not min(sizes) > 0:
+        return None
+    return float(data @ slope / (sizes[0] * sizes[1])), float(sizes[0] / sizes[1])
