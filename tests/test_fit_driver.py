@@ -437,7 +437,7 @@ def test_a_dumb_terminal_gets_lines(monkeypatch: pytest.MonkeyPatch) -> None:
     terminal = Terminal()
     monkeypatch.setattr(sys, "stderr", terminal)
     monkeypatch.setenv("TERM", "dumb")
-    fitted(progress="auto")
+    fitted(progress=True)
     assert len(terminal.getvalue().splitlines()) == 1
 
 

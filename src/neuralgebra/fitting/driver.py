@@ -345,6 +345,7 @@ class _Run:
             raise
         if not self.restarts:
             raise KeyboardInterrupt
+        self.saved = self.saved and self._left > 0  # that the limit is reached has to be saved too
         self._keep()
         found = self._outcome()
         self.display.end(f"{found.reason}; best {found.loss:.6e} of round {found.round}, {found.seconds:.1f} s")

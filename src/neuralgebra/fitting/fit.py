@@ -199,9 +199,9 @@ def fit_report(network: Network) -> FitReport:
 
     Examples
     --------
-    >>> f = fit([[0.0], [0.5], [1.0]], [0.0, 0.25, 1.0], hidden=(1,), iterations=50)
+    >>> f = fit([[0.0], [0.5], [1.0], [1.5]], [0.0, 0.25, 1.0, 2.25], hidden=(1,), iterations=50)
     >>> f.fit_report().weights, f.fit_report().kinds[0].count
-    (4, 3)
+    (4, 4)
     """
     if "fit" not in network.memory:
         raise InputError("a network received that was not fitted in this session; what na.fit returned expected.")

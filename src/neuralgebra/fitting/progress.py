@@ -104,7 +104,8 @@ def display(progress: bool | Literal["auto"], extent: Extent) -> Iterator[Displa
     Parameters
     ----------
     progress : bool or "auto"
-        False: silence. True and "auto": a bar if standard error is a terminal, else a line now and then.
+        False: silence. True and "auto": a bar if standard error is a terminal, else a line now and then; with "auto"
+        none for a run that is over before the first.
     extent : Extent
         How much there is to do.
     """
@@ -115,7 +116,7 @@ def display(progress: bool | Literal["auto"], extent: Extent) -> Iterator[Displa
         return
     console = Console(stderr=True)
     if not sys.stderr.isatty() or console.is_dumb_terminal:
-        yield _Lines(extent)
+        yield _Lines(extent, always=progress is True)
         return
     words, left = (TextColumn(f"{{task.{name}}}", markup=False) for name in ("description", "fields[left]"))
     columns = (words, BarColumn(16), TimeElapsedColumn(), left)
@@ -138,8 +139,9 @@ class _Silence:
 class _Lines:
     """Plain lines; a log that cannot be written is no reason to end a run."""
 
-    def __init__(self, extent: Extent) -> None:
-        self.extent, self.next = extent, time.monotonic() + LINES
+    def __init__(self, extent: Extent, always: bool) -> None:
+        self.extent, self.always = extent, always
+        self.next, self.spoken = time.monotonic() + LINES, False
         self.last: Round | None = None
 
     def show(self, now: Round, done: float | None) -> None:
@@ -150,11 +152,13 @@ class _Lines:
             self.say(f"{self.extent.words(now)}, {now.seconds:.0f} s{', ' + left if left else ''}")
 
     def say(self, text: str) -> None:
+        self.spoken = True
         with contextlib.suppress(OSError, ValueError):
             print(text, file=sys.stderr, flush=True)
 
     def end(self, text: str) -> None:
-        self.say(text)
+        if self.always or self.spoken or time.monotonic() >= self.next:  # who waits a moment needs no log of it
+            self.say(text)
 
 
 class _Bar:
