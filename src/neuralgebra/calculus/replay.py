@@ -88,6 +88,8 @@ class Replay:
         self._given: list[Any] = [None] * schedule.inputs
         self._targets: list[Any] = [None] * len(schedule.results)
         self._arrays: dict[int, Any] = {i: _Later(partial(self._given.__getitem__, i)) for i in range(schedule.inputs)}
+        self._copies = {i: np.empty(a.shape, a.dtype) for i, a in enumerate(schedule.fixed) if a is not None}
+        self._arrays.update(self._copies)  # with memory of their own, their views are made once
         for at, step in enumerate(schedule.steps):
             self._bind(at, step)
             for root in schedule.done(at):
@@ -100,6 +102,8 @@ class Replay:
     def __call__(self, arguments: Sequence[np.ndarray], out: Sequence[np.ndarray] | None) -> list[np.ndarray]:
         """Return the results, written to arrays if these are given."""
         self._given[:] = arguments
+        for i, copy in self._copies.items():
+            np.copyto(copy, arguments[i])
         self._targets[:] = [np.empty(*like) if like else None for like in self._direct] if out is None else out
         try:
             for run in self._runs:

@@ -14,6 +14,7 @@ __all__ = ["alarms"]
 _NEIGHBOURS = 8  # values about a point, by which a slope is estimated, and at least three for each input
 _POINTS = 400  # at which slopes are estimated, at most
 _FAR = 0.6  # residual of a local plane, relative to what it explains, above which a slope is not known
+_RANK = 1e-6  # smallest over largest singular value of a plane that is one
 _ENOUGH = 8  # slopes that are known
 _ALIKE, _AGAINST = 0.8, -0.5  # cosines of derivatives and slopes, from which they differ by a factor, or in sign
 _FACTOR = 3.0  # that is no matter of accuracy any more
@@ -87,18 +88,23 @@ def _compared(
     x, y = values
     chosen = np.unique(np.linspace(0, len(slopes[0]) - 1, min(_POINTS, len(slopes[0]))).astype(int))
     _, near = tree.query(slopes[0][chosen], k=count)
-    pairs = []
-    for point, data, about in zip(slopes[0][chosen], slopes[1][chosen], near, strict=True):
-        plane = np.concatenate([x[about] - point, np.ones((count, 1))], 1)
-        solution, _, rank, _ = np.linalg.lstsq(plane, y[about], rcond=1e-6)
-        rest = y[about] - plane @ solution
-        whole = y[about] - y[about].mean()
-        if rank == plane.shape[1] and rest @ rest < _FAR**2 * (whole @ whole):
-            pairs.append((data, solution[i]))
-    if len(pairs) < _ENOUGH:
+    planes = np.concatenate([x[near] - slopes[0][chosen][:, None, :], np.ones((*near.shape, 1))], 2)
+    solution, met = _least_squares(planes, y[near])
+    if np.count_nonzero(met) < _ENOUGH:
         return None
-    data, slope = np.array(pairs).T
+    data, slope = slopes[1][chosen][met], solution[met, i]
     sizes = np.sqrt(data @ data), np.sqrt(slope @ slope)
     if not min(sizes) > 0:
         return None
     return float(data @ slope / (sizes[0] * sizes[1])), float(sizes[0] / sizes[1])
+
+
+def _least_squares(planes: np.ndarray, data: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Return the coefficients, (N, n + 1), of local planes, (N, c, n + 1), and where these are known and fit."""
+    u, s, v = np.linalg.svd(planes, full_matrices=False)
+    whole = s[:, -1] > _RANK * s[:, 0]
+    along = np.einsum("ncs,nc->ns", u, data)
+    solution = np.einsum("ns,nsi->ni", along / np.where(s > 0, s, 1.0), v)
+    rest = data - np.einsum("nci,ni->nc", planes, solution)
+    about = data - data.mean(1, keepdims=True)
+    return solution, whole & ((rest**2).sum(1) < _FAR**2 * (about**2).sum(1))

@@ -190,8 +190,9 @@ class _Run:
     def _by_cholesky(self, diagonal: np.ndarray) -> np.ndarray:
         matrix = self.matrix.copy()
         matrix[np.diag_indices_from(matrix)] += diagonal
-        factor = cho_factor(matrix, lower=True, overwrite_a=True)
-        return -np.asarray(cho_solve(factor, self.gradient))
+        # Numbers that are not finite make a step that is not, which lowers no loss: nobody need look for them here.
+        factor = cho_factor(matrix.T, lower=True, overwrite_a=True, check_finite=False)
+        return -np.asarray(cho_solve(factor, self.gradient, check_finite=False))
 
     def _by_qr(self, diagonal: np.ndarray) -> np.ndarray:
         """Return the step by two factorisations: of J, once for each θ, and of its R with the damping."""
