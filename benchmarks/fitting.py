@@ -1,4 +1,4 @@
-"""Fits of values and gradients against JENN and SMT, of values against scikit-learn and PyTorch; swarms against pyswarms.
+"""Fits of values and gradients against JENN and SMT, of values against scikit-learn and PyTorch, and swarms.
 
 All in one process, one thread of linear algebra each, in turns. Errors are root mean squares on fresh points, relative
 to the deviation of the function; errors and seconds are medians of several seeds, each with other points and another

@@ -10,7 +10,7 @@ from __future__ import annotations
 import bisect
 import math
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from typing import Any
 
@@ -22,6 +22,7 @@ from neuralgebra.calculus.trace import Step, Traced
 
 __all__ = ["WORKSPACE", "Replay"]
 
+_SMALL = 1 << 14  # bytes of an argument, which are copied sooner than views are made of them
 _BYTES = 1 << 26  # address space for each thread; only what is used takes memory
 
 
@@ -88,8 +89,8 @@ class Replay:
         self._given: list[Any] = [None] * schedule.inputs
         self._targets: list[Any] = [None] * len(schedule.results)
         self._arrays: dict[int, Any] = {i: _Later(partial(self._given.__getitem__, i)) for i in range(schedule.inputs)}
-        self._copies = {i: np.empty(a.shape, a.dtype) for i, a in enumerate(schedule.fixed) if a is not None}
-        self._arrays.update(self._copies)  # with memory of their own, their views are made once
+        self._copies = dict(self._kept(schedule.arrays[: schedule.inputs]))
+        self._arrays.update(self._copies)
         for at, step in enumerate(schedule.steps):
             self._bind(at, step)
             for root in schedule.done(at):
@@ -113,6 +114,13 @@ class Replay:
         finally:  # what the caller has passed in is not kept
             self._given[:] = [None] * len(self._given)
             self._targets[:] = [None] * len(self._targets)
+
+    def _kept(self, arguments: Sequence[Traced]) -> Iterator[tuple[int, np.ndarray]]:
+        """Yield memory for arguments that are copied: what all points share, and small ones. Their views are made once."""
+        for i, a in enumerate(arguments):
+            shape = sized(a.shape, self._count)
+            if shape == a.shape or math.prod(shape) * a.dtype.itemsize <= _SMALL:
+                yield i, np.empty(shape, a.dtype)
 
     def _bind(self, at: int, step: Step) -> None:
         """Turn a step into a call, or into a view."""

@@ -37,11 +37,6 @@ class Schedule:
         computed = {step.result for step in self.steps if not (step.view or step.check)}
         self.owned = frozenset(computed.difference(self.direct))
 
-    @property
-    def fixed(self) -> list[Traced | None]:
-        """The arguments that do not depend on the number of points; None for others."""
-        return [a if all(n % POINTS for n in a.shape) else None for a in self.arrays[: self.inputs]]
-
     def rows(self, step: int, block: int) -> int:
         """Return how many points make a block.
 
