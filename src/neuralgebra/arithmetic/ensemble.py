@@ -29,10 +29,15 @@ class _Members(Arrays):
         return value[:, None, :] if len(value.shape) == 2 else value
 
     def matvec(self, weight: Any, x: Value) -> Value:
-        """Return each member's matrix times x, (S, out, in), (..., S, N, in) -> (..., S, N, out)."""
-        matrix = self.weight(weight)
-        axes = len(matrix.shape)
-        return x @ self.permute(matrix, (*range(axes - 2), axes - 1, axes - 2))
+        """Return each member's matrix times x, (S, out, in), (..., S, N, in) -> (..., S, N, out).
+
+        In memory points come last: there are more of them than numbers of a layer, and NumPy is fast along long rows.
+        """
+        return self._turned(self.weight(weight) @ self._turned(x))
+
+    def _turned(self, x: Value) -> Value:
+        axes = len(x.shape)
+        return self.permute(x, (*range(axes - 2), axes - 1, axes - 2))
 
 
 @functools.cache
@@ -60,4 +65,5 @@ def ensemble(k: Arrays, values: Mapping[int, Any], members: Collection[int]) -> 
     base: Any = type(k)
     changed = object.__new__(_kind(base))
     changed.__dict__.update(k.__dict__, values=dict(values), members=frozenset(members))
+    changed.follow_order()
     return changed

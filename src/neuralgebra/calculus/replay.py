@@ -116,7 +116,7 @@ class Replay:
             self._targets[:] = [None] * len(self._targets)
 
     def _kept(self, arguments: Sequence[Traced]) -> Iterator[tuple[int, np.ndarray]]:
-        """Yield memory for arguments that are copied: what all points share, and small ones. Their views are made once."""
+        """Yield memory for arguments that are copied, so that their views are made once: shared ones and small ones."""
         for i, a in enumerate(arguments):
             shape = sized(a.shape, self._count)
             if shape == a.shape or math.prod(shape) * a.dtype.itemsize <= _SMALL:
@@ -157,13 +157,29 @@ class Replay:
             return _Later(partial(self._targets.__getitem__, self._schedule.direct[step.result]))
         over = self._schedule.overwritten(at)
         if over is None:
-            return self._new(step.result)
+            return self._new(step.result, self._order(step))
         self._places.hand_over(over, step.result)
         return self._arrays[over]
 
-    def _new(self, place: int) -> np.ndarray:
+    def _order(self, step: Step) -> tuple[int, ...] | None:
+        """Return the axes of a result as they stand in memory, widest steps first; None for row-major."""
+        if not (self._schedule.ordered and isinstance(step.function, np.ufunc)) or step.function.signature:
+            return None
+        shape = self._schedule.arrays[step.result].shape
+        alike = [self._arrays[a.place] for a in step.arguments if isinstance(a, Traced) and a.shape == shape]
+        known = next((a for a in alike if isinstance(a, np.ndarray)), None)
+        return None if known is None else tuple(np.argsort([-s for s in known.strides], kind="stable").tolist())
+
+    def _new(self, place: int, order: tuple[int, ...] | None = None) -> np.ndarray:
         traced = self._schedule.arrays[place]
         shape = sized(traced.shape, self._count)
+        if order is not None:
+            return self._memory(place, tuple(shape[i] for i in order)).transpose(np.argsort(order))
+        return self._memory(place, shape)
+
+    def _memory(self, place: int, shape: tuple[int, ...]) -> np.ndarray:
+        """Return row-major memory that nobody uses."""
+        traced = self._schedule.arrays[place]
         size = math.prod(shape) * traced.dtype.itemsize
         start = self._places.take(self._schedule.roots[place], size)
         if start is None:

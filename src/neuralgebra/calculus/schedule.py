@@ -30,7 +30,7 @@ class Schedule:
 
     def __init__(self, tape: Tape, inputs: int, results: tuple[Any, ...]) -> None:
         self.inputs, self.results = inputs, results
-        self.dtype, self.arrays = tape.dtype, tape.arrays
+        self.dtype, self.arrays, self.ordered = tape.dtype, tape.arrays, tape.ordered
         self.steps = _needed(tape, results)
         self.roots, self.last_use = _lifetimes(self.steps, tape, results)
         self.direct = _direct(self.steps, results)

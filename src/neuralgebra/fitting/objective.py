@@ -340,7 +340,8 @@ class _Pass:
     def losses(self, thetas: np.ndarray) -> np.ndarray:
         """Return the loss of many θ, (S,): as many at a time as stay in the cache."""
         rows, kind = (self.rows.arrays, _DOUBLE) if thetas.dtype == np.float64 else (self._single_precision, _SINGLE)
-        size = max(1, _NUMBERS // (len(self.rows.points) * sum(self.layout.structure.sizes)))
+        most = max(1, _NUMBERS // (len(self.rows.points) * sum(self.layout.structure.sizes)))
+        size = -(-len(thetas) // -(-len(thetas) // most))  # of parts that are all alike
         found = []
         for start in range(0, len(thetas), size):
             part = np.ascontiguousarray(thetas[start : start + size])
@@ -353,7 +354,7 @@ class _Pass:
         return tuple(a.astype(np.float32) for a in self.rows.arrays)
 
 
-_NUMBERS = 1 << 18  # at all nodes and points, of as many members of an ensemble as are computed at a time
+_NUMBERS = 3 << 17  # at all nodes and points, of as many members of an ensemble as are computed at a time
 _DOUBLE, _SINGLE = Arrays(np.zeros(1)), Arrays(np.zeros(1, np.float32))
 
 
