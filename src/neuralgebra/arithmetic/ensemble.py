@@ -7,6 +7,7 @@ have the same. The rules of the layers do not know.
 from __future__ import annotations
 
 import functools
+import math
 from collections.abc import Collection, Mapping
 from typing import Any
 
@@ -33,7 +34,12 @@ class _Members(Arrays):
 
         In memory points come last: there are more of them than numbers of a layer, and NumPy is fast along long rows.
         """
-        return self._turned(self.weight(weight) @ self._turned(x))
+        matrix, turned = self.weight(weight), self._turned(x)
+        if len(matrix.shape) < 3 or math.prod(x.shape[:-2]) > 1:
+            return self._turned(matrix @ turned)
+        members, rows, columns = matrix.shape  # one product, where all members have the same x
+        product = self.reshape(matrix, (members * rows, columns)) @ self.reshape(turned, turned.shape[-2:])
+        return self._turned(self.reshape(product, (*x.shape[:-3], members, rows, x.shape[-2])))
 
     def _turned(self, x: Value) -> Value:
         axes = len(x.shape)
