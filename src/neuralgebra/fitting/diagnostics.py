@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 
 import numpy as np
 from scipy.spatial import KDTree
@@ -51,12 +52,14 @@ def _contradictions(observations: Observations, output: int, name: str) -> Itera
     count = max(_NEIGHBOURS, 3 * n + 2)
     if values is None or len(values[0]) < 2 * count:
         return
-    tree = KDTree(values[0])
+    tree, planes = KDTree(values[0]), None
     for i, variable in enumerate(observations.input_names):
         slopes = _known(observations, (i,), output)
         if slopes is None:
             continue
-        found = _compared(tree, values, slopes, i, count)
+        if planes is None or not np.array_equal(planes.points, slopes[0]):  # most often all have the same points
+            planes = _Planes.about(slopes[0], tree, values[1], count)
+        found = _compared(slopes[1][planes.chosen], planes.slopes[:, i])
         if found is None:
             continue
         cosine, ratio = found
@@ -81,18 +84,38 @@ def _finite(group: Group, output: int) -> tuple[np.ndarray, np.ndarray]:
     return group.points[known], group.values[known, output]
 
 
-def _compared(
-    tree: KDTree, values: tuple[np.ndarray, ...], slopes: tuple[np.ndarray, ...], i: int, count: int
-) -> tuple[float, float] | None:
-    """Return the cosine of derivatives and slopes of local planes, and the ratio of their sizes; None if too few."""
-    x, y = values
-    chosen = np.unique(np.linspace(0, len(slopes[0]) - 1, min(_POINTS, len(slopes[0]))).astype(int))
-    _, near = tree.query(slopes[0][chosen], k=count)
-    planes = np.concatenate([x[near] - slopes[0][chosen][:, None, :], np.ones((*near.shape, 1))], 2)
-    solution, met = _least_squares(planes, y[near])
-    if np.count_nonzero(met) < _ENOUGH:
+@dataclass(frozen=True, eq=False)
+class _Planes:
+    """Local planes through values.
+
+    Parameters
+    ----------
+    points : ndarray, shape (N, n)
+        Points of derivatives.
+    chosen : ndarray of int, shape (C,)
+        Those of them about which planes fit the values.
+    slopes : ndarray, shape (C, n)
+        Of these planes.
+    """
+
+    points: np.ndarray
+    chosen: np.ndarray
+    slopes: np.ndarray
+
+    @staticmethod
+    def about(points: np.ndarray, tree: KDTree, y: np.ndarray, count: int) -> _Planes:
+        """Return the planes about some of the points."""
+        chosen = np.unique(np.linspace(0, len(points) - 1, min(_POINTS, len(points))).astype(int))
+        _, near = tree.query(points[chosen], k=count)
+        offsets = tree.data[near] - points[chosen][:, None, :]
+        solution, met = _least_squares(np.concatenate([offsets, np.ones((*near.shape, 1))], 2), y[near])
+        return _Planes(points, chosen[met], solution[met, :-1])
+
+
+def _compared(data: np.ndarray, slope: np.ndarray) -> tuple[float, float] | None:
+    """Return the cosine of derivatives and slopes, and the ratio of their sizes; None if there are too few."""
+    if len(data) < _ENOUGH:
         return None
-    data, slope = slopes[1][chosen][met], solution[met, i]
     sizes = np.sqrt(data @ data), np.sqrt(slope @ slope)
     if not min(sizes) > 0:
         return None
