@@ -320,21 +320,20 @@ class _Pass:
 
     def jacobian(self, theta: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Return residuals, (R,), and their derivatives, (R, P)."""
-        r, j = self._each(self._rows, theta)
+        r, j = self._each(self._rows, theta, ("rows", self))
         return r.ravel(), j.reshape(-1, self.layout.size)
 
     def squares(self, theta: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Return the sums of squared residuals and their number, (t, m) each."""
-        (t,) = self._each(self._single, theta)
+        (t,) = self._each(self._single, theta, None)  # once in a fit: not worth a trace
         known = self.rows.weights > 0
         r = residuals(_DOUBLE, t, self.rows.values, known.astype(float), self.rows.bounds)
         return (r * r).sum(0), known.sum(0)
 
-    def _each(self, what: Callable[..., list[Value]], theta: np.ndarray) -> list[np.ndarray]:
-        """Return results for each point."""
+    def _each(self, what: Callable[..., list[Value]], theta: np.ndarray, key: Any) -> list[np.ndarray]:
+        """Return results for each point; a key has the steps remembered."""
         x, *others = self.rows.arrays
         weights = self.layout.unpack(np.ascontiguousarray(theta))
-        key = (what.__name__, self)
         return evaluate(self.layout.template, _DOUBLE, x, what, *others, key=key, shared=weights)
 
     def losses(self, thetas: np.ndarray) -> np.ndarray:
