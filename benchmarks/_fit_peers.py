@@ -50,7 +50,7 @@ def genn(problem: Problem, x: np.ndarray, y: np.ndarray, dydx: np.ndarray, seed:
 # Jacobian-enhanced: the defaults of each, what SMT's documentation shows, and a long, careful run without decay.
 WITH_GRADIENTS: dict[str, tuple[Callable[..., Predict], dict[str, Any], Callable[[dict[str, Any], float], dict]]] = {
     "JENN": (jenn, {}, lambda o, part: {**o, "max_iter": max(1, int(1000 * part))}),
-    "JENN, 10,000 small steps": (
+    "JENN, 10 000 small steps": (
         jenn,
         {"alpha": 0.01, "max_iter": 10_000},
         lambda o, part: {**o, "max_iter": max(1, int(10_000 * part))},
@@ -98,7 +98,7 @@ def sklearn_adam(problem: Problem, x: np.ndarray, y: np.ndarray, seconds: float,
 def _mlp(problem: Problem, seed: int, **options: Any) -> Any:
     from sklearn.neural_network import MLPRegressor
 
-    return MLPRegressor(problem.sizes[1:-1], activation="tanh", random_state=seed, **options)
+    return MLPRegressor(hidden_layer_sizes=problem.sizes[1:-1], activation="tanh", random_state=seed, **options)
 
 
 def torch_adam(problem: Problem, x: np.ndarray, y: np.ndarray, seconds: float, seed: int) -> Predict:

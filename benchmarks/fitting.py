@@ -55,7 +55,8 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--table", type=words, default=["gradients", "values", "forces", "iris"], help="some of these")
     parser.add_argument("--only", type=words, help=f"problems, some of {','.join(p.key for p in PROBLEMS)}")
     parser.add_argument("--seeds", type=int, help="how many, instead of those of each problem")
-    parser.add_argument("--limit", type=float, default=900.0, help="seconds that a peer may take for one fit")
+    parser.add_argument("--limit", type=float, default=900.0, help="seconds that any fit may take")
+    parser.add_argument("--peers", type=words, help=f"some of {','.join([*WITH_GRADIENTS, *VALUES_ONLY])}")
     return parser.parse_args()
 
 
@@ -78,6 +79,11 @@ def chosen(options: argparse.Namespace) -> list[tuple[Problem, range]]:
     return [(p, range(options.seeds or p.seeds)) for p in picked]
 
 
+def asked(options: argparse.Namespace, name: str, package: str) -> bool:
+    """Whether a peer is asked for, and there."""
+    return bool(find_spec(package)) and (not options.peers or name in options.peers)
+
+
 # Values and gradients ---------------------------------------------------------------------------------------------
 
 
@@ -87,9 +93,9 @@ def gradients(options: argparse.Namespace) -> tuple[list[str], list[list[str]]]:
     head += ["error", "time", "peer in that time"]
     rows = []
     for problem, seeds in chosen(options):
-        curve = ours_over_time(problem, seeds, True)
+        curve = ours_over_time(problem, seeds, True, options.limit)
         for name, (fit, given, part) in WITH_GRADIENTS.items():
-            if not find_spec("smt" if fit.__name__ == "genn" else fit.__name__):
+            if not asked(options, name, "smt" if fit.__name__ == "genn" else fit.__name__):
                 continue
             rows.append(compared(problem, seeds, curve, name, fit, given, part, options.limit))
             print("  ".join(rows[-1]), file=sys.stderr, flush=True)
@@ -120,7 +126,7 @@ def compared(
     ]  # fmt: skip
 
 
-def ours_over_time(problem: Problem, seeds: range, slopes: bool) -> list[Timed]:
+def ours_over_time(problem: Problem, seeds: range, slopes: bool, limit: float) -> list[Timed]:
     """Return median errors and seconds after more and more iterations, the last one with all defaults."""
 
     def fitted(x: np.ndarray, y: np.ndarray, dydx: np.ndarray, seed: int, **options: Any) -> Any:
@@ -136,7 +142,7 @@ def ours_over_time(problem: Problem, seeds: range, slopes: bool) -> list[Timed]:
         median(problem, seeds, lambda *data: fitted(*data, iterations=count))  # noqa: B023
         for count in STEPS[solver]
     ]
-    return [*found, median(problem, seeds, fitted)]
+    return [*found, median(problem, seeds, lambda *data: fitted(*data, limit=limit))]
 
 
 def median(problem: Problem, seeds: range, fit: Callable[..., Any]) -> Timed:
@@ -176,9 +182,9 @@ def values(options: argparse.Namespace) -> tuple[list[str], list[list[str]]]:
     ]
     rows = []
     for problem, seeds in chosen(options):
-        error, seconds = ours_over_time(problem, seeds, False)[-1]
+        error, seconds = ours_over_time(problem, seeds, False, options.limit)[-1]
         for name, (package, fit) in VALUES_ONLY.items():
-            if not find_spec(package):
+            if not asked(options, name, package):
                 continue
             found = [
                 median(problem, seeds, lambda x, y, _, seed: fit(problem, x, y, seconds * k, seed))[0]  # noqa: B023
