@@ -44,6 +44,21 @@ def by_loop(x: np.ndarray, classes: np.ndarray, seed: int) -> int:
     return int((_logits(best, x).argmax(1) == classes).sum())
 
 
+def by_loop_in_float32(x: np.ndarray, classes: np.ndarray, seed: int) -> int:
+    """Return how many are right with pyswarms, one particle after another, as lean as float32 allows."""
+    inputs, rows = x.astype(np.float32), np.arange(len(x))
+
+    def forward(p: np.ndarray) -> float:
+        powers = np.exp(_logits(p, inputs))
+        return float(-np.log((powers / powers.sum(1, keepdims=True))[rows, classes]).mean())
+
+    def losses(particles: np.ndarray) -> np.ndarray:
+        return np.array([forward(p) for p in particles.astype(np.float32)])
+
+    best = _swarmed(losses, seed)
+    return int((_logits(best, x).argmax(1) == classes).sum())
+
+
 def at_once(x: np.ndarray, classes: np.ndarray, seed: int) -> int:
     """Return how many are right with pyswarms, the losses of all particles as one batch in float32."""
     inputs = np.ascontiguousarray(x.T, np.float32)
@@ -85,5 +100,10 @@ def _swarmed(losses: object, seed: int) -> np.ndarray:
     return swarm.optimize(losses, iters=ITERATIONS, verbose=False)[1]
 
 
-SWARMS = {"neuralgebra": ours, "pyswarms, as documented": by_loop, "pyswarms, all at once in float32": at_once}
+SWARMS = {
+    "neuralgebra": ours,
+    "pyswarms, as documented": by_loop,
+    "pyswarms, one by one in float32": by_loop_in_float32,
+    "pyswarms, all at once in float32": at_once,
+}
 """By name."""
