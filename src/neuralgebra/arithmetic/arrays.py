@@ -231,6 +231,9 @@ class Arrays:
     def in_parts(self) -> None:
         """Do nothing."""
 
+    def follow_order(self) -> None:
+        """Do nothing: NumPy gives results the order in memory that arguments have."""
+
     def keep(self, x: Value, label: str, keys: Sequence[tuple[int, ...]] = ((),)) -> Value:
         """Return x."""
         del label, keys

@@ -7,6 +7,7 @@ have the same. The rules of the layers do not know.
 from __future__ import annotations
 
 import functools
+import math
 from collections.abc import Collection, Mapping
 from typing import Any
 
@@ -29,10 +30,20 @@ class _Members(Arrays):
         return value[:, None, :] if len(value.shape) == 2 else value
 
     def matvec(self, weight: Any, x: Value) -> Value:
-        """Return each member's matrix times x, (S, out, in), (..., S, N, in) -> (..., S, N, out)."""
-        matrix = self.weight(weight)
-        axes = len(matrix.shape)
-        return x @ self.permute(matrix, (*range(axes - 2), axes - 1, axes - 2))
+        """Return each member's matrix times x, (S, out, in), (..., S, N, in) -> (..., S, N, out).
+
+        In memory points come last: there are more of them than numbers of a layer, and NumPy is fast along long rows.
+        """
+        matrix, turned = self.weight(weight), self._turned(x)
+        if len(matrix.shape) < 3 or math.prod(x.shape[:-2]) > 1:
+            return self._turned(matrix @ turned)
+        members, rows, columns = matrix.shape  # one product, where all members have the same x
+        product = self.reshape(matrix, (members * rows, columns)) @ self.reshape(turned, turned.shape[-2:])
+        return self._turned(self.reshape(product, (*x.shape[:-3], members, rows, x.shape[-2])))
+
+    def _turned(self, x: Value) -> Value:
+        axes = len(x.shape)
+        return self.permute(x, (*range(axes - 2), axes - 1, axes - 2))
 
 
 @functools.cache
@@ -60,4 +71,5 @@ def ensemble(k: Arrays, values: Mapping[int, Any], members: Collection[int]) -> 
     base: Any = type(k)
     changed = object.__new__(_kind(base))
     changed.__dict__.update(k.__dict__, values=dict(values), members=frozenset(members))
+    changed.follow_order()
     return changed

@@ -10,7 +10,7 @@ from __future__ import annotations
 import bisect
 import math
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from typing import Any
 
@@ -22,6 +22,7 @@ from neuralgebra.calculus.trace import Step, Traced
 
 __all__ = ["WORKSPACE", "Replay"]
 
+_SMALL = 1 << 14  # bytes of an argument, which are copied sooner than views are made of them
 _BYTES = 1 << 26  # address space for each thread; only what is used takes memory
 
 
@@ -88,6 +89,8 @@ class Replay:
         self._given: list[Any] = [None] * schedule.inputs
         self._targets: list[Any] = [None] * len(schedule.results)
         self._arrays: dict[int, Any] = {i: _Later(partial(self._given.__getitem__, i)) for i in range(schedule.inputs)}
+        self._copies = dict(self._kept(schedule.arrays[: schedule.inputs]))
+        self._arrays.update(self._copies)
         for at, step in enumerate(schedule.steps):
             self._bind(at, step)
             for root in schedule.done(at):
@@ -100,6 +103,8 @@ class Replay:
     def __call__(self, arguments: Sequence[np.ndarray], out: Sequence[np.ndarray] | None) -> list[np.ndarray]:
         """Return the results, written to arrays if these are given."""
         self._given[:] = arguments
+        for i, copy in self._copies.items():
+            np.copyto(copy, arguments[i])
         self._targets[:] = [np.empty(*like) if like else None for like in self._direct] if out is None else out
         try:
             for run in self._runs:
@@ -109,6 +114,13 @@ class Replay:
         finally:  # what the caller has passed in is not kept
             self._given[:] = [None] * len(self._given)
             self._targets[:] = [None] * len(self._targets)
+
+    def _kept(self, arguments: Sequence[Traced]) -> Iterator[tuple[int, np.ndarray]]:
+        """Yield memory for arguments that are copied, so that their views are made once: shared ones and small ones."""
+        for i, a in enumerate(arguments):
+            shape = sized(a.shape, self._count)
+            if shape == a.shape or math.prod(shape) * a.dtype.itemsize <= _SMALL:
+                yield i, np.empty(shape, a.dtype)
 
     def _bind(self, at: int, step: Step) -> None:
         """Turn a step into a call, or into a view."""
@@ -145,13 +157,29 @@ class Replay:
             return _Later(partial(self._targets.__getitem__, self._schedule.direct[step.result]))
         over = self._schedule.overwritten(at)
         if over is None:
-            return self._new(step.result)
+            return self._new(step.result, self._order(step))
         self._places.hand_over(over, step.result)
         return self._arrays[over]
 
-    def _new(self, place: int) -> np.ndarray:
+    def _order(self, step: Step) -> tuple[int, ...] | None:
+        """Return the axes of a result as they stand in memory, widest steps first; None for row-major."""
+        if not (self._schedule.ordered and isinstance(step.function, np.ufunc)) or step.function.signature:
+            return None
+        shape = self._schedule.arrays[step.result].shape
+        alike = [self._arrays[a.place] for a in step.arguments if isinstance(a, Traced) and a.shape == shape]
+        known = next((a for a in alike if isinstance(a, np.ndarray)), None)
+        return None if known is None else tuple(np.argsort([-s for s in known.strides], kind="stable").tolist())
+
+    def _new(self, place: int, order: tuple[int, ...] | None = None) -> np.ndarray:
         traced = self._schedule.arrays[place]
         shape = sized(traced.shape, self._count)
+        if order is not None:
+            return self._memory(place, tuple(shape[i] for i in order)).transpose(np.argsort(order))
+        return self._memory(place, shape)
+
+    def _memory(self, place: int, shape: tuple[int, ...]) -> np.ndarray:
+        """Return row-major memory that nobody uses."""
+        traced = self._schedule.arrays[place]
         size = math.prod(shape) * traced.dtype.itemsize
         start = self._places.take(self._schedule.roots[place], size)
         if start is None:

@@ -44,6 +44,7 @@ _BLOCK_BYTES = 1 << 24  # that are needed at a time, at most
 _UNKNOWN = 1 << 14  # numbers at all nodes for a block of points, where the steps are not known
 _ALONE = 1 << 17  # numbers in all, below which a second thread costs more than it gives
 _SHARES = 8  # of a batch that is added up: threads take them one after another
+_PARTS = 4  # of a block, below which a share is not worth its steps
 
 
 def evaluate(
@@ -263,7 +264,7 @@ def added(
     if not k.numpy:
         return task(arrays)
     count = len(arrays[0])
-    size = max(-(-count // shares), _ALONE // max(1, task.numbers))
+    size = max(-(-count // shares), _ALONE // max(1, task.numbers), task.rows // _PARTS)
 
     def share(start: int) -> list[np.ndarray]:
         with quiet():

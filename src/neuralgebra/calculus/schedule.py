@@ -30,7 +30,7 @@ class Schedule:
 
     def __init__(self, tape: Tape, inputs: int, results: tuple[Any, ...]) -> None:
         self.inputs, self.results = inputs, results
-        self.dtype, self.arrays = tape.dtype, tape.arrays
+        self.dtype, self.arrays, self.ordered = tape.dtype, tape.arrays, tape.ordered
         self.steps = _needed(tape, results)
         self.roots, self.last_use = _lifetimes(self.steps, tape, results)
         self.direct = _direct(self.steps, results)
@@ -85,9 +85,16 @@ class Schedule:
 
     def done(self, at: int) -> Iterator[int]:
         """Yield the arrays that have memory which nobody needs after a step."""
-        step = self.steps[at]
-        roots = {self.roots[p] for p in (step.result, *_places(step.arguments))}
-        return (root for root in roots if self.last_use[root] <= at)
+        return iter(self._ending.get(at, ()))
+
+    @functools.cached_property
+    def _ending(self) -> dict[int, list[int]]:
+        """The arrays that have memory, by the last step that needs them."""
+        found: dict[int, set[int]] = {}
+        for at, step in enumerate(self.steps):
+            for place in (step.result, *_places(step.arguments)):
+                found.setdefault(max(at, self.last_use[self.roots[place]]), set()).add(self.roots[place])
+        return {at: sorted(roots) for at, roots in found.items()}
 
     def overwritten(self, at: int) -> int | None:
         """Return the place of an argument that the result of a step may take the memory of."""

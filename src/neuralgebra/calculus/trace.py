@@ -69,6 +69,7 @@ class Tape:
         self.dtype = dtype
         self.steps: list[Step] = []
         self.arrays: list[Traced] = []
+        self.ordered = False  # whether results have the order in memory that arguments have; else they are row-major
 
     def new(self, shape: Shape, floating: bool = True) -> Traced:
         """Return a stand-in of a shape."""
@@ -219,6 +220,8 @@ def _taken(x: np.ndarray, indices: np.ndarray, axis: int, out: np.ndarray) -> No
 
 
 def _concatenate(tape: Tape, parts: Any, axis: int = 0) -> Traced:
+    if len(parts) == 1 and isinstance(parts[0], Traced):
+        return parts[0]
     first, at = _shape(parts[0]), axis % len(_shape(parts[0]))
     size = sum(_shape(p)[at] for p in parts)
     return tape.add(_concatenated, (axis, *parts), (*first[:at], size, *first[at + 1 :]))
@@ -309,6 +312,10 @@ class Recorder(Arrays):
         if isinstance(x, Traced) or all(n % POINTS for n in shape):
             return super().broadcast(x, shape)
         return self.tape.add(np.broadcast_to, (x,), shape, view=True)
+
+    def follow_order(self) -> None:
+        """Let results of functions of each number have the order in memory that their arguments have."""
+        self.tape.ordered = True
 
     def in_parts(self) -> None:
         """Refuse: what is written down stands in memory as a whole."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 
 import numpy as np
 from scipy.spatial import KDTree
@@ -14,6 +15,7 @@ __all__ = ["alarms"]
 _NEIGHBOURS = 8  # values about a point, by which a slope is estimated, and at least three for each input
 _POINTS = 400  # at which slopes are estimated, at most
 _FAR = 0.6  # residual of a local plane, relative to what it explains, above which a slope is not known
+_RANK = 1e-6  # smallest over largest singular value of a plane that is one
 _ENOUGH = 8  # slopes that are known
 _ALIKE, _AGAINST = 0.8, -0.5  # cosines of derivatives and slopes, from which they differ by a factor, or in sign
 _FACTOR = 3.0  # that is no matter of accuracy any more
@@ -50,12 +52,14 @@ def _contradictions(observations: Observations, output: int, name: str) -> Itera
     count = max(_NEIGHBOURS, 3 * n + 2)
     if values is None or len(values[0]) < 2 * count:
         return
-    tree = KDTree(values[0])
+    tree, planes = KDTree(values[0]), None
     for i, variable in enumerate(observations.input_names):
         slopes = _known(observations, (i,), output)
         if slopes is None:
             continue
-        found = _compared(tree, values, slopes, i, count)
+        if planes is None or not np.array_equal(planes.points, slopes[0]):  # most often all have the same points
+            planes = _Planes.about(slopes[0], tree, values[1], count)
+        found = _compared(slopes[1][planes.chosen], planes.slopes[:, i])
         if found is None:
             continue
         cosine, ratio = found
@@ -80,25 +84,50 @@ def _finite(group: Group, output: int) -> tuple[np.ndarray, np.ndarray]:
     return group.points[known], group.values[known, output]
 
 
-def _compared(
-    tree: KDTree, values: tuple[np.ndarray, ...], slopes: tuple[np.ndarray, ...], i: int, count: int
-) -> tuple[float, float] | None:
-    """Return the cosine of derivatives and slopes of local planes, and the ratio of their sizes; None if too few."""
-    x, y = values
-    chosen = np.unique(np.linspace(0, len(slopes[0]) - 1, min(_POINTS, len(slopes[0]))).astype(int))
-    _, near = tree.query(slopes[0][chosen], k=count)
-    pairs = []
-    for point, data, about in zip(slopes[0][chosen], slopes[1][chosen], near, strict=True):
-        plane = np.concatenate([x[about] - point, np.ones((count, 1))], 1)
-        solution, _, rank, _ = np.linalg.lstsq(plane, y[about], rcond=1e-6)
-        rest = y[about] - plane @ solution
-        whole = y[about] - y[about].mean()
-        if rank == plane.shape[1] and rest @ rest < _FAR**2 * (whole @ whole):
-            pairs.append((data, solution[i]))
-    if len(pairs) < _ENOUGH:
+@dataclass(frozen=True, eq=False)
+class _Planes:
+    """Local planes through values.
+
+    Parameters
+    ----------
+    points : ndarray, shape (N, n)
+        Points of derivatives.
+    chosen : ndarray of int, shape (C,)
+        Those of them about which planes fit the values.
+    slopes : ndarray, shape (C, n)
+        Of these planes.
+    """
+
+    points: np.ndarray
+    chosen: np.ndarray
+    slopes: np.ndarray
+
+    @staticmethod
+    def about(points: np.ndarray, tree: KDTree, y: np.ndarray, count: int) -> _Planes:
+        """Return the planes about some of the points."""
+        chosen = np.unique(np.linspace(0, len(points) - 1, min(_POINTS, len(points))).astype(int))
+        _, near = tree.query(points[chosen], k=count)
+        offsets = tree.data[near] - points[chosen][:, None, :]
+        solution, met = _least_squares(np.concatenate([offsets, np.ones((*near.shape, 1))], 2), y[near])
+        return _Planes(points, chosen[met], solution[met, :-1])
+
+
+def _compared(data: np.ndarray, slope: np.ndarray) -> tuple[float, float] | None:
+    """Return the cosine of derivatives and slopes, and the ratio of their sizes; None if there are too few."""
+    if len(data) < _ENOUGH:
         return None
-    data, slope = np.array(pairs).T
     sizes = np.sqrt(data @ data), np.sqrt(slope @ slope)
     if not min(sizes) > 0:
         return None
     return float(data @ slope / (sizes[0] * sizes[1])), float(sizes[0] / sizes[1])
+
+
+def _least_squares(planes: np.ndarray, data: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Return the coefficients, (N, n + 1), of local planes, (N, c, n + 1), and where these are known and fit."""
+    u, s, v = np.linalg.svd(planes, full_matrices=False)
+    whole = s[:, -1] > _RANK * s[:, 0]
+    along = np.einsum("ncs,nc->ns", u, data)
+    solution = np.einsum("ns,nsi->ni", along / np.where(s > 0, s, 1.0), v)
+    rest = data - np.einsum("nci,ni->nc", planes, solution)
+    about = data - data.mean(1, keepdims=True)
+    return solution, whole & ((rest**2).sum(1) < _FAR**2 * (about**2).sum(1))

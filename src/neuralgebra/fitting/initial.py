@@ -25,6 +25,12 @@ _GAINS = {
     "relu_squared": 1.0,
 }
 
+# Over what width σ goes from one end to the other, in that of tanh.
+_WIDTHS = {"tanh": 1.0, "sigmoid": 2.0, "erf": 1.0, "arctan": 1.0, "softsign": 1.0}
+_STEEPEST = 6.0  # in units of the spread of the inputs
+_REACH = 1.0  # from the middle of the inputs to where units still stand, likewise
+_DENSITY = 0.25  # of the steepness at which units that stand side by side just meet
+
 
 def network_of(sizes: Sequence[int], function: Any, names: tuple[tuple[str, ...], tuple[str, ...]]) -> Network:
     """Return a chain of affine layers with an activation between them, all weights 0.
@@ -56,18 +62,30 @@ def network_of(sizes: Sequence[int], function: Any, names: tuple[tuple[str, ...]
 
 
 def start(layout: Any, rng: np.random.Generator) -> np.ndarray:
-    """Return θ at random, (P,): weights of variance gain²/n, biases that spread the units over the data."""
-    parts = []
-    function = _gain(layout.template)
-    for name, array in zip(layout.trainable, layout.arrays, strict=True):
-        if name.endswith("bias"):
-            parts.append(rng.uniform(-1, 1, array.shape) * 0.5)
-        else:
-            fan = array.shape[-1] if array.ndim > 1 else 1
-            parts.append(rng.normal(size=array.shape) * (function / np.sqrt(fan)))
+    """Return θ at random, (P,): weights of variance gain²/n, biases that spread the units over the data.
+
+    Sigmoids of the first layer that are many for the inputs, as those of one input always are, are made steeper, and
+    have their places all over the inputs (D. Nguyen, B. Widrow, IJCNN 1990): a wavy function is then met much sooner.
+    """
+    parts, name = [], _name(layout.template)
+    gain, steep = _GAINS.get(name, 1.0), _WIDTHS.get(name, 0.0)
+    spread = 0.5
+    for number, (key, array) in enumerate(zip(layout.trainable, layout.arrays, strict=True)):
+        if key.endswith("bias"):
+            parts.append(rng.uniform(-1, 1, array.shape) * spread)
+            spread = 0.5
+            continue
+        fan = array.shape[-1] if array.ndim > 1 else 1
+        weight = rng.normal(size=array.shape) * (gain / np.sqrt(fan))
+        length = steep * min(_DENSITY * len(array) ** (1 / fan), _STEEPEST)
+        if number == 0 and array.ndim == 2 and length > steep:
+            weight *= length / np.maximum(np.linalg.norm(weight, axis=1, keepdims=True), 1e-12)
+            spread = _REACH * length
+        parts.append(weight)
     return np.asarray(layout.pack(parts))
 
 
-def _gain(network: Network) -> float:
+def _name(network: Network) -> str:
+    """Return the name of the first activation that is known here."""
     names = [str(getattr(node.layer, "only", None)) for node in network.nodes]
-    return next((_GAINS[n] for n in names if n in _GAINS), 1.0)
+    return next((n for n in names if n in _GAINS or n in _WIDTHS), "")

@@ -74,9 +74,9 @@ class LevenbergMarquardt:
     def start(self, problem: Any, theta: np.ndarray, rng: Any) -> State:
         """Return the state before the first round."""
         del rng
-        decay = self.decay if self.evidence else 0.0
+        decay, (loss, _, _) = self.decay if self.evidence else 0.0, problem.normal(theta)
         return state(
-            theta, problem.loss(theta), iterations=0, damping=self.damping, growth=2.0, scale=np.zeros(problem.size),
+            theta, loss, iterations=0, damping=self.damping, growth=2.0, scale=np.zeros(problem.size),
             stalled=False, exact=False, gain=np.inf, decay=decay, determined=float(problem.size), met=np.inf,
             score=np.inf,
         )  # fmt: skip
@@ -123,14 +123,18 @@ class _Run:
         self.iterations = self.evaluations = 0
         self.stalled = False
         self.score = float(known["score"])
-        self._linearise()
+        self._take(self._normal(self.theta))
 
-    def _linearise(self) -> None:
-        self.data, self.matrix, self.gradient = self.problem.normal(self.theta)
+    def _take(self, found: tuple[float, np.ndarray, np.ndarray]) -> None:
+        """Keep the normal equations of the present θ."""
+        self.data, self.matrix, self.gradient = found
         self._add_decay()
-        self.evaluations += 1
         self.scale = np.maximum(self.scale, np.diag(self.matrix))
         self._root: tuple[np.ndarray, np.ndarray] | None = None
+
+    def _normal(self, theta: np.ndarray) -> tuple[float, np.ndarray, np.ndarray]:
+        self.evaluations += 1
+        return self.problem.normal(theta)  # type: ignore[no-any-return]
 
     def _add_decay(self) -> None:
         squares = self.decay * self.penalised
@@ -190,8 +194,9 @@ class _Run:
     def _by_cholesky(self, diagonal: np.ndarray) -> np.ndarray:
         matrix = self.matrix.copy()
         matrix[np.diag_indices_from(matrix)] += diagonal
-        factor = cho_factor(matrix, lower=True, overwrite_a=True)
-        return -np.asarray(cho_solve(factor, self.gradient))
+        # Numbers that are not finite make a step that is not, which lowers no loss: nobody need look for them here.
+        factor = cho_factor(matrix.T, lower=True, overwrite_a=True, check_finite=False)
+        return -np.asarray(cho_solve(factor, self.gradient, check_finite=False))
 
     def _by_qr(self, diagonal: np.ndarray) -> np.ndarray:
         """Return the step by two factorisations: of J, once for each θ, and of its R with the damping."""
@@ -210,14 +215,14 @@ class _Run:
     def _accepted(self, step: np.ndarray, foretold: float) -> bool:
         low, high = self.problem.bounds
         theta = np.clip(self.theta + step, low, high)
-        loss = self.problem.loss(theta) + self.decay / 2 * float(theta @ (self.penalised * theta))
-        self.evaluations += 1
+        found = self._normal(theta)  # most steps are good: the loss by itself would be computed in vain
+        loss = found[0] + self.decay / 2 * float(theta @ (self.penalised * theta))
         if not loss < self.loss:
             return False
         quality = (self.loss - loss) / foretold if foretold > 0 else 1.0
         self.damping = max(self.damping * max(1 / 3, 1 - (2 * quality - 1) ** 3), 1e-18)
         self.growth, self.theta = 2.0, theta
-        self._linearise()
+        self._take(found)
         return True
 
     def state(self, known: State, gain: float) -> State:

@@ -320,27 +320,27 @@ class _Pass:
 
     def jacobian(self, theta: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Return residuals, (R,), and their derivatives, (R, P)."""
-        r, j = self._each(self._rows, theta)
+        r, j = self._each(self._rows, theta, ("rows", self))
         return r.ravel(), j.reshape(-1, self.layout.size)
 
     def squares(self, theta: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Return the sums of squared residuals and their number, (t, m) each."""
-        (t,) = self._each(self._single, theta)
+        (t,) = self._each(self._single, theta, None)  # once in a fit: not worth a trace
         known = self.rows.weights > 0
         r = residuals(_DOUBLE, t, self.rows.values, known.astype(float), self.rows.bounds)
         return (r * r).sum(0), known.sum(0)
 
-    def _each(self, what: Callable[..., list[Value]], theta: np.ndarray) -> list[np.ndarray]:
-        """Return results for each point."""
+    def _each(self, what: Callable[..., list[Value]], theta: np.ndarray, key: Any) -> list[np.ndarray]:
+        """Return results for each point; a key has the steps remembered."""
         x, *others = self.rows.arrays
         weights = self.layout.unpack(np.ascontiguousarray(theta))
-        key = (what.__name__, self)
         return evaluate(self.layout.template, _DOUBLE, x, what, *others, key=key, shared=weights)
 
     def losses(self, thetas: np.ndarray) -> np.ndarray:
         """Return the loss of many θ, (S,): as many at a time as stay in the cache."""
         rows, kind = (self.rows.arrays, _DOUBLE) if thetas.dtype == np.float64 else (self._single_precision, _SINGLE)
-        size = max(1, _NUMBERS // (len(self.rows.points) * sum(self.layout.structure.sizes)))
+        most = max(1, _NUMBERS // (len(self.rows.points) * sum(self.layout.structure.sizes)))
+        size = -(-len(thetas) // -(-len(thetas) // most))  # of parts that are all alike
         found = []
         for start in range(0, len(thetas), size):
             part = np.ascontiguousarray(thetas[start : start + size])
@@ -353,7 +353,7 @@ class _Pass:
         return tuple(a.astype(np.float32) for a in self.rows.arrays)
 
 
-_NUMBERS = 1 << 18  # at all nodes and points, of as many members of an ensemble as are computed at a time
+_NUMBERS = 3 << 17  # at all nodes and points, of as many members of an ensemble as are computed at a time
 _DOUBLE, _SINGLE = Arrays(np.zeros(1)), Arrays(np.zeros(1, np.float32))
 
 
