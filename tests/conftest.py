@@ -1,5 +1,6 @@
 """Settings shared by all tests, and generators that start anew for each of them."""
 
+import gc
 import os
 from typing import Any
 
@@ -8,6 +9,13 @@ from hypothesis import settings
 
 settings.register_profile("neuralgebra", deadline=None, max_examples=50, derandomize="CI" in os.environ)
 settings.load_profile("neuralgebra")
+
+
+def pytest_collection_finish() -> None:
+    """Leave the modules that are loaded by now out of every later collection of garbage."""
+    gc.collect()
+    gc.freeze()
+
 
 STARTS: dict[Any, Any] = {}
 
