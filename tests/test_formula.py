@@ -21,6 +21,7 @@ from strategies import after, networks, points
 HOST = {
     name: getattr(np, name) for name in ("exp", "log", "tanh", "sin", "cos", "sqrt", "cosh", "sinh", "pi", "floor")
 } | {
+    "E": np.e,
     "atan": np.arctan,
     "asinh": np.arcsinh,
     "Abs": abs,

@@ -199,6 +199,15 @@ def test_as_many_threads_as_asked_for(threads: str, expected: int) -> None:
     assert (result == 1).all()
 
 
+@pytest.mark.parametrize("question", ["jacobian", "hessian"])
+def test_what_is_computed_for_no_point_is_not_cut_into_one_block_for_each(question: str) -> None:
+    f = na.Network.from_layers([([[1.0, 2.0], [3.0, 4.0]], None)])
+    ask(question, f, np.zeros((2, 2)))
+    (program,) = f.memory["programs"].values()
+    assert program.schedule.work == 0
+    assert program.schedule.rows(run._STEP_BYTES, run._BLOCK_BYTES) > 100_000
+
+
 @pytest.mark.parametrize("threads", ["0", "-1", "1.5", "two", " 2", "²"])
 def test_a_bad_number_of_threads_is_refused(threads: str) -> None:
     with blocks(None, threads), pytest.raises(na.errors.UsageError, match=r"NEURALGEBRA_THREADS=.* at least 1"):

@@ -48,13 +48,32 @@ def close(ours, theirs):
 @pytest.mark.parametrize("network", NETWORKS)
 @pytest.mark.parametrize("name", QUESTIONS)
 def test_jit_vmap_and_derivatives_again_under_jax(name, network):
+    """All in one graph, which is compiled once."""
     f, ask = NETWORKS[network], QUESTIONS[name]
-    numbers = ask(f, X)
-    close(jax.jit(lambda x: ask(f, x))(X), numbers)
-    each = jax.vmap(lambda x: ask(f, x))(jax.numpy.asarray(X))
+    numbers, along = ask(f, X), jax.numpy.asarray(V)
+    transformed = jax.jit(
+        lambda x: (
+            ask(f, x),
+            jax.vmap(lambda x: ask(f, x))(x),
+            jax.jvp(lambda x: ask(f, x), (x[0],), (along,))[1],
+        )
+    )
+    whole, each, found = transformed(jax.numpy.asarray(X))
+    close(whole, numbers)
     close(np.moveaxis(each, 0, 1) if name == "taylor" else each, numbers)
-    along = jax.numpy.asarray(V)
-    _, found = jax.jvp(lambda x: ask(f, x), (jax.numpy.asarray(X[0]),), (along,))
+    close(found, quotient(lambda x: ask(f, x), X[0], np.array(V)))
+
+
+# JAX compiles each step of each shape by itself here, which takes as many seconds as the whole graphs together.
+STEPWISE = ("value", "hessian", "taylor")
+
+
+@pytest.mark.parametrize("name", [q if q in STEPWISE else pytest.param(q, marks=pytest.mark.long) for q in QUESTIONS])
+def test_vmap_and_derivatives_again_under_jax_step_by_step(name):
+    f, ask = WIDE, QUESTIONS[name]
+    each = jax.vmap(lambda x: ask(f, x))(jax.numpy.asarray(X))
+    close(np.moveaxis(each, 0, 1) if name == "taylor" else each, ask(f, X))
+    _, found = jax.jvp(lambda x: ask(f, x), (jax.numpy.asarray(X[0]),), (jax.numpy.asarray(V),))
     close(found, quotient(lambda x: ask(f, x), X[0], np.array(V)))
 
 
@@ -158,7 +177,15 @@ def test_weights_are_bound_outside_of_a_graph():
         compiled(inside)(weights, x)
 
 
-@pytest.mark.parametrize("order", ["neuralgebra, torch", "torch, neuralgebra", "torch._dynamo, neuralgebra"])
+# All other tests of this file have torch first, so that order by itself is in the long run only.
+ORDERS = [
+    "neuralgebra, torch",
+    "torch._dynamo, neuralgebra",
+    pytest.param("torch, neuralgebra", marks=pytest.mark.long),
+]
+
+
+@pytest.mark.parametrize("order", ORDERS)
 def test_torch_may_come_first_or_last(order):
     program = """if True:
         import importlib, sys
@@ -176,9 +203,11 @@ def test_torch_may_come_first_or_last(order):
 
 
 @pytest.mark.skipif(shutil.which("gcc") is None, reason="the default backend of torch.compile needs a C++ compiler")
-def test_the_default_backend_of_torch_compile():
+@pytest.mark.parametrize("f", [WIDE, pytest.param(F, marks=pytest.mark.long)], ids=["tanh", "gelu"])
+def test_the_default_backend_of_torch_compile(f):
+    """It writes C++ and compiles it, which takes half a minute for the larger network."""
     x = torch.tensor(X)
-    close(compiled(lambda x: F.hessian(x), "inductor")(x), F.hessian(X))
+    close(compiled(lambda x: f.hessian(x), "inductor")(x), f.hessian(X))
 
 
 def quotient(function, x, v, h=1e-3):

@@ -297,8 +297,8 @@ def column(function: Activation, part: Part, t: np.ndarray = _NODES) -> np.ndarr
         k, sides = Arrays(t), b + h * np.array([t, -t])
         first, second = function(k, sides)
         return np.asarray(first + sign * second - (1 + sign) * derivatives[0])
-    powers = range(1, len(derivatives))
-    terms = [derivatives[n] * h**n / math.factorial(n) * (1 + sign * (-1) ** n) * t**n for n in powers]
+    powers = range(1, len(derivatives)) if not sign else range(2 if sign > 0 else 1, len(derivatives), 2)
+    terms = [derivatives[n] * h**n / math.factorial(n) * (1 + abs(sign)) * t**n for n in powers]
     return np.asarray(sum(terms))
 
 

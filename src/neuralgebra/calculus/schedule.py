@@ -41,11 +41,12 @@ class Schedule:
         """Return how many points make a block.
 
         A step computes so many bytes on average, and all of them as many as there are weights, which every block reads;
-        but what is needed at a time fits into a block.
+        but what is needed at a time fits into a block. Where nothing is computed for each point, nothing is gained by
+        small blocks.
         """
         fixed, each = self.footprint
-        bytes_ = max(1, self.work * self.dtype.itemsize)
-        enough = max(self.calls * step, self.weights) // bytes_
+        bytes_ = self.work * self.dtype.itemsize
+        enough = max(self.calls * step, self.weights) // bytes_ if bytes_ else block
         return max(1, min(enough, (block - fixed) // max(1, each)))
 
     @functools.cached_property

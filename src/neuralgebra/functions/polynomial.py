@@ -45,7 +45,14 @@ class Polynomial:
         return isinstance(other, Polynomial) and self.terms == other.terms
 
     def __hash__(self) -> int:
+        return self._hash
+
+    @cached_property
+    def _hash(self) -> int:
         return hash(tuple(self.terms.items()))
+
+    def __reduce__(self) -> tuple[type[Polynomial], tuple[dict[Monomial, Fraction]]]:
+        return Polynomial, (self.terms,)  # hashes of names differ from process to process
 
     def __repr__(self) -> str:
         return " + ".join(_term(m, c) for m, c in self) or "0"
