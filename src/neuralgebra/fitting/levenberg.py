@@ -31,7 +31,6 @@ __all__ = ["LevenbergMarquardt"]
 
 _MOST_FAILURES = 12  # in a row, after which another factorisation is tried, or nothing is left to gain
 _QR_NUMBERS = 1 << 25  # entries of J, beyond which it is not made
-_MET = 1e-10  # root mean square of the residuals
 _LEAST = 1e-12  # of the largest entry of D: what no data tell is damped all the same
 
 
@@ -45,6 +44,8 @@ class LevenbergMarquardt:
         At most.
     tolerance : float
         Relative decrease of the loss, over a round, below which the fit has converged.
+    accuracy : float
+        Root mean square of the residuals, in units of the data's own, at which the fit ends.
     damping : float
         μ at the start.
     per_round : int
@@ -57,6 +58,7 @@ class LevenbergMarquardt:
 
     iterations: int = 500
     tolerance: float = 1e-4
+    accuracy: float = 1e-6
     damping: float = 1e-2
     per_round: int = 10
     evidence: bool = False
@@ -66,7 +68,7 @@ class LevenbergMarquardt:
     def __post_init__(self) -> None:
         if self.iterations < 1 or self.per_round < 1:
             raise UsageError(f"iterations={shown(self.iterations)} received; a number of at least 1 expected.")
-        if not (self.tolerance >= 0 and self.damping > 0):
+        if not (min(self.tolerance, self.accuracy) >= 0 and self.damping > 0):
             raise UsageError(
                 f"tolerance={shown(self.tolerance)}, damping={shown(self.damping)} received; positive numbers expected."
             )
@@ -98,8 +100,8 @@ class LevenbergMarquardt:
 
     def finished(self, known: State) -> str | None:
         """Return why the fit ends, if it does."""
-        if float(known["met"]) <= _MET:
-            return f"converged: the data are met to {_MET:g} of their scale"
+        if float(known["met"]) <= self.accuracy:
+            return f"converged: the data are met to {self.accuracy:g} of their scale"
         if bool(known["stalled"]):
             return "converged: no step lowers the loss any more"
         if float(known["gain"]) < self.tolerance:
