@@ -197,6 +197,15 @@ def test_cross_validation_errs_by_what_was_not_fitted() -> None:
     assert "3 folds" in str(found)
 
 
+def test_what_is_given_to_judge_is_what_is_reported() -> None:
+    """Beside points that only tell when to stop, the error held back is that of the observations that were given."""
+    x, fresh = plane(80), plane(40, seed=9)
+    judged = Known.at(fresh, wave(fresh) + 5)
+    f = quiet_fit(Known.at(x, wave(x)), hidden=(6,), iterations=20, validation=0.2, held_back=judged)
+    wanted = np.sqrt(np.mean((f(fresh)[:, 0] - wave(fresh) - 5) ** 2))
+    assert f.fit_report().kinds[0].held_back == pytest.approx(wanted)
+
+
 def test_what_may_be_wrong_is_said() -> None:
     x = plane(200)
     with pytest.warns(FitWarning, match=r"dy1/dx1 is -[01]\.?\d* times"):
@@ -225,6 +234,7 @@ def test_one_row_and_derivatives_alone() -> None:
     [
         ({"solver": "sgd"}, "one of auto, lm"),
         ({"solver": "lm", "particles": 3}, "particles received for solver lm"),
+        ({"solver": "lm", "accuracy": -1}, "accuracy=-1"),
         ({"hidden": (0,)}, "sizes of at least 1"),
         ({"decay": -1}, "decay=-1"),
         ({"validation": 1.5}, "validation=1.5"),

@@ -10,11 +10,9 @@ import numpy as np
 
 from neuralgebra.fitting.fit import fit, fit_report, observed
 from neuralgebra.fitting.report import FitReport, Kind
-from neuralgebra.fitting.solver import generator
+from neuralgebra.fitting.solver import FOLDS, generator
 
 __all__ = ["CrossValidation", "cross_validate"]
-
-_FOLDS = 1 << 21  # the round whose random numbers make the folds
 
 
 @dataclass(frozen=True)
@@ -67,7 +65,7 @@ def cross_validate(data: Any, y: Any = None, *, folds: int = 5, **options: Any) 
     """
     names = ("dydx", "d2ydx2", "sample_weight")
     known = observed(data, y, **{name: options.pop(name, None) for name in names})
-    parts = known.folds(folds, generator(int(options.get("seed", 0)), 0, _FOLDS))
+    parts = known.folds(folds, generator(int(options.get("seed", 0)), 0, FOLDS))
     reports, rests = [], []
     for fitted, held_back in parts:
         f = fit(fitted, held_back=held_back, **options)

@@ -69,9 +69,8 @@ class LevenbergMarquardt:
         if self.iterations < 1 or self.per_round < 1:
             raise UsageError(f"iterations={shown(self.iterations)} received; a number of at least 1 expected.")
         if not (min(self.tolerance, self.accuracy) >= 0 and self.damping > 0):
-            raise UsageError(
-                f"tolerance={shown(self.tolerance)}, damping={shown(self.damping)} received; positive numbers expected."
-            )
+            given = f"tolerance={shown(self.tolerance)}, accuracy={shown(self.accuracy)}, damping={shown(self.damping)}"
+            raise UsageError(f"{given} received; numbers of at least 0 expected, and a damping above 0.")
 
     def start(self, problem: Any, theta: np.ndarray, rng: Any) -> State:
         """Return the state before the first round."""

@@ -13,7 +13,7 @@ import numpy as np
 
 from neuralgebra.errors import UsageError, shown
 
-__all__ = ["Problem", "Solver", "State", "generator", "state"]
+__all__ = ["FOLDS", "SPLIT", "STARTS", "Problem", "Solver", "State", "generator", "state"]
 
 State = Mapping[str, np.ndarray]
 """Everything a solver remembers, arrays of float64, float32, int64 or bool only, numbers with shape ().
@@ -22,6 +22,10 @@ Always there: ``theta``, (P,) float64, the point the solver stands for; ``loss``
 ``evaluations`` so far. Perhaps ``current``, the present loss of a solver whose ``theta`` is its best point, and
 ``score``, by which points are compared in place of the loss.
 """
+
+
+STARTS, FOLDS, SPLIT = 1 << 20, 1 << 21, 1 << 22
+"""Rounds that no run reaches: their random numbers make starts, folds, and what is held back, each its own."""
 
 
 class Problem(Protocol):

@@ -25,7 +25,7 @@ from neuralgebra.fitting.operators import VALUE, Operator
 from neuralgebra.fitting.report import Kind
 from neuralgebra.fitting.rows import rows_of
 from neuralgebra.fitting.scaling import Factors, Scaling, balance, balanced, counted
-from neuralgebra.fitting.solver import Solver, generator
+from neuralgebra.fitting.solver import SPLIT, STARTS, Solver, generator
 from neuralgebra.fitting.swarm import Swarm
 from neuralgebra.network.layers import Softmax
 from neuralgebra.network.network import Network
@@ -38,7 +38,6 @@ SOLVERS: Mapping[str, Any] = {s.name: s for s in (LevenbergMarquardt, QuasiNewto
 _LEAST_SQUARES = 3000  # weights, beyond which normal equations are too large
 _WORK = 3e10  # multiplications for one JᵀJ, beyond which it is not worth its price
 _BOX = 5.0  # of θ for particles and populations, unless told otherwise
-_VALIDATION, _STARTS = 1 << 20, 1 << 20  # rounds whose random numbers split the data, and make the starts
 
 
 @dataclass(frozen=True)
@@ -126,7 +125,7 @@ class Task:
     factors : mapping of Operator to ndarray, shape (m,)
         What balances the kinds of data, in the units of the fit.
     parts : tuple of Observations
-        What is fitted, and what is held back.
+        What is fitted, and what is not: points that tell when to stop, and the observations that were given to judge.
     warnings : tuple of str
         What may be wrong with the data.
     """
@@ -154,13 +153,13 @@ class Task:
         factors = balance(scaled) if setting.balance and LOSSES[setting.loss].squares else {}
         parts = [balanced(scaled, factors)]
         if setting.validation:
-            parts = list(parts[0].split(setting.validation, generator(setting.seed, 0, _VALIDATION)))
+            parts = list(parts[0].split(setting.validation, generator(setting.seed, 0, SPLIT)))
         count = counted(scaled) * (1 - setting.validation)
         network = network_of(
             (n, *setting.hidden, m), setting.activation, (observations.input_names, observations.output_names)
         )
         layout = Layout(network)
-        solver = _solver(setting, options, layout.size, parts[0], m)
+        solver = _solver(setting, options, layout.size, parts[0])
         objective = _objective(layout, parts[0], setting, solver, count)
         rest = objective.with_rows(rows_of(parts[1]), 0.0) if len(parts) > 1 else None
         sentences = (*_contradictions(observations), *alarms(scaled), *_few(objective))
@@ -187,7 +186,7 @@ class Task:
     def starts(self) -> np.ndarray:
         """Where each restart begins, (R, P)."""
         layout, seed = self.objective.layout, self.setting.seed
-        return np.stack([start(layout, generator(seed, i, _STARTS)) for i in range(self.setting.restarts)])
+        return np.stack([start(layout, generator(seed, i, STARTS)) for i in range(self.setting.restarts)])
 
     def network(self, theta: np.ndarray) -> Network:
         """Return the network that θ stands for, in the units of the data."""
@@ -215,7 +214,7 @@ class Task:
         name = _name(operator, output, self.observations.input_names)
         weight = self.factors.get(self.scaling.operator(operator)[0], np.ones(o + 1))[o]
         rms = float(np.sqrt(np.mean((known - about) ** 2)))
-        return Kind(name, len(known), float(weight), rms, rest[0], rest[1] if len(rest) > 1 else None)
+        return Kind(name, len(known), float(weight), rms, rest[0], rest[-1] if len(rest) > 1 else None)
 
     def _errors(self, theta: np.ndarray, scaled: Observations) -> dict[Operator, np.ndarray]:
         """Return the root mean square residual of each operator and output in the units of the data."""
@@ -262,7 +261,7 @@ def _objective(layout: Layout, scaled: Observations, setting: Setting, solver: S
     return Objective(layout, tuple(rows_of(scaled)), decay, setting.loss, limits, count)
 
 
-def _solver(setting: Setting, options: Mapping[str, Any], size: int, scaled: Observations, outputs: int) -> Solver:
+def _solver(setting: Setting, options: Mapping[str, Any], size: int, scaled: Observations) -> Solver:
     """Return the solver that was asked for, with its options."""
     if not isinstance(setting.solver, str):
         if options:
